@@ -1,0 +1,1 @@
+"""A portrait and a WAV become a narrated avatar video."""

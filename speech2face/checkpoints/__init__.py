@@ -1,0 +1,1 @@
+"""Weights and other shipped data: the manifest, checksums, safetensors with their configuration."""

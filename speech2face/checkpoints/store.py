@@ -1,0 +1,130 @@
+"""Shipped files of `pretrained/`: found, verified against the manifest, and read.
+
+Every file is safetensors with its configuration as one JSON string under one metadata key, so the
+same content is always the same bytes and its SHA-256 is reproducible.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from speech2face.errors import WeightsError
+
+_CONFIG_KEY = "config"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shipped:
+    """One row of the manifest."""
+
+    file: str
+    sha256: str
+    bytes: int
+    what: str
+    """One line: which network or data this is."""
+    licence: str
+    trained_on: str
+    command: str
+    """The command that made it."""
+
+
+def pretrained_folder() -> Path:
+    """Give the folder of the shipped files: inside the installed package, else of the checkout.
+
+    Raises:
+        WeightsError: There is neither.
+    """
+    package = Path(__file__).parents[1]
+    for folder in (package / "pretrained", package.parent / "pretrained"):
+        if (folder / "manifest.json").is_file():
+            return folder
+    msg = f"the pretrained folder is missing beside {package}; install speech2face again"
+    raise WeightsError(msg)
+
+
+def manifest(folder: Path | None = None) -> dict[str, Shipped]:
+    """Read the manifest: what ships, by name without suffix.
+
+    Raises:
+        WeightsError: The manifest is damaged.
+    """
+    path = (folder or pretrained_folder()) / "manifest.json"
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return {name: Shipped(**row) for name, row in rows.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        msg = f"{path} is damaged ({error}); install speech2face again"
+        raise WeightsError(msg) from error
+
+
+def verified_path(name: str, folder: Path | None = None) -> Path:
+    """Give the path of a shipped file after checking it.
+
+    Raises:
+        WeightsError: The file is missing or is not the one the manifest names.
+    """
+    folder = folder or pretrained_folder()
+    shipped = manifest(folder).get(name)
+    if shipped is None:
+        msg = f"no weights named {name!r} ship with speech2face; speech2face weights list names them"
+        raise WeightsError(msg)
+    path = folder / shipped.file
+    if not path.is_file():
+        msg = f"{path} is missing; install speech2face again"
+        raise WeightsError(msg)
+    actual = hashlib.sha256(path.read_bytes()).hexdigest()
+    if actual != shipped.sha256:
+        msg = (
+            f"{path} is damaged or of another version: its SHA-256 is {actual[:12]}…, "
+            f"the manifest says {shipped.sha256[:12]}…; install speech2face again"
+        )
+        raise WeightsError(msg)
+    return path
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read tensors and configuration of a safetensors file.
+
+    Raises:
+        WeightsError: It is no safetensors file, or it carries no configuration.
+    """
+    try:
+        with safe_open(path, framework="pt") as opened:
+            config = json.loads((opened.metadata() or {})[_CONFIG_KEY])
+            return {name: opened.get_tensor(name) for name in opened.keys()}, config  # noqa: SIM118
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        msg = f"{path} is not a speech2face weight file ({error}); expected safetensors with a config"
+        raise WeightsError(msg) from error
+
+
+def load(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a shipped file by its name in the manifest: tensors and configuration, verified."""
+    return read_weights(verified_path(name))
+
+
+def write_weights(path: Path, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
+    """Write tensors and configuration so that equal content gives equal bytes."""
+    metadata = {_CONFIG_KEY: json.dumps(config, sort_keys=True, separators=(",", ":"))}
+    contiguous = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
+    path.write_bytes(save(contiguous, metadata))
+
+
+def register(folder: Path, name: str, row: dict[str, str]) -> None:
+    """Enter a written file into the manifest with its size and SHA-256.
+
+    Args:
+        folder: The pretrained folder.
+        name: Name of the weights.
+        row: `file`, `what`, `licence`, `trained_on` and `command` of `Shipped`.
+    """
+    path = folder / "manifest.json"
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    content = (folder / row["file"]).read_bytes()
+    rows[name] = {**row, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    path.write_text(json.dumps(rows, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,0 +1,27 @@
+"""Which device computes: resolved once, at the edge, and handed down as an argument."""
+
+import torch
+
+from speech2face.errors import DeviceError
+
+
+def resolve(name: str = "auto") -> torch.device:
+    """Turn a user's word into a device: "auto", "cpu", "cuda", "cuda:1", "mps".
+
+    Raises:
+        DeviceError: The device asked for is absent, or the word names none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        msg = f"there is no device named {name!r}; use auto, cpu, cuda, cuda:N or mps"
+        raise DeviceError(msg) from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        msg = f"{name} was asked for, this machine has {torch.cuda.device_count()} CUDA devices; use cpu"
+        raise DeviceError(msg)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        msg = "mps was asked for, this machine has no Apple GPU that torch can use; use cpu"
+        raise DeviceError(msg)
+    return device

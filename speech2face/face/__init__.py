@@ -1,0 +1,1 @@
+"""Find a face, follow it, cut it out, and put it back."""
