@@ -1,0 +1,1 @@
+"""Sound, pictures and video: files in and out."""
