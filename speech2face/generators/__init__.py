@@ -1,0 +1,1 @@
+"""Generators: one interface, one registry; each turns its own latents into frames."""

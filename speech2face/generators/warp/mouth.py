@@ -1,0 +1,199 @@
+"""What is seen between the lips: the portrait's own teeth where it shows them, else ours.
+
+Ours are three flat layers with depth (`pretrained/mouth.safetensors`): upper teeth fixed to the
+skull, tongue and lower teeth moving with the jaw. They take brightness and tint from the
+photograph, and fall into shadow towards the lips and the corners.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from speech2face import landmarks
+from speech2face.checkpoints import store
+from speech2face.generators.warp.slits import Slit
+from speech2face.geometry import to_normalized, warp
+
+_CAVITY = (0.16, 0.055, 0.05)
+"""The throat in full light, linear with the display: dark red."""
+_JAW_FOLLOW = {"upper": 0.0, "tongue": 0.8, "lower": 1.0}
+"""Share of the jaw's motion that each layer takes part in."""
+_SHADOW_REACH = 0.16
+"""Depth of the lips' shadow on what lies behind, in half widths of the mouth."""
+_OWN_TEETH_GAP = (0.025, 0.06)
+"""Gap of the portrait's lips (eye distances) from which its own teeth are trusted: none to all."""
+_LIT_BY_SKIN, _LIT_BY_EYES = 1.15, 0.85
+"""Illumination over the brightness of skin and of the eye's white, as found on held portraits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MouthInterior:
+    """The layers behind the lips, ready for one portrait."""
+
+    layers: dict[str, Float[Tensor, "1 4 height width"]]
+    """Colour times light, and coverage, in [0, 1], for upper, tongue and lower."""
+    boxes: dict[str, Float[np.ndarray, " 4"]]
+    """Left, top, right, bottom from the mouth's middle, in mouth widths."""
+    depth: dict[str, float]
+    """Mean distance behind the lips in eye distances."""
+    cavity: Float[Tensor, "1 3 1 1"]
+    centre: Float[Tensor, " 3"]
+    """The mouth's middle at rest in the rig's frame."""
+    width: float
+    """The mouth's width at rest in eye distances."""
+    own: float
+    """How far the portrait's own teeth are used when the mouth opens, 0 to 1."""
+    rest_gap: float
+    """Gap of the portrait's lips in eye distances."""
+
+    def draw(
+        self,
+        slit: Slit,
+        frame: "MouthFrame",
+        own: Float[Tensor, "batch 3 height width"],
+        own_seen: Float[Tensor, "batch 1 height width"],
+    ) -> Float[Tensor, "batch 3 height width"]:
+        """Draw what is behind the lips over a rectangle of the crop.
+
+        Args:
+            slit: The mouth in each frame, over the rectangle.
+            frame: Where skull and jaw are in each frame.
+            own: The resting picture moved with the skull alone.
+            own_seen: Where that shows the inside of the mouth, 0 to 1.
+        """
+        picture = self.cavity.expand(len(slit.u), 3, *slit.u.shape[1:])
+        for name in ("tongue", "lower", "upper"):
+            layer = warp(
+                self.layers[name].expand(len(slit.u), -1, -1, -1),
+                self._grid(name, frame),
+                padding="zeros",
+            )
+            colour, cover = layer[:, :3], layer[:, 3:]
+            picture = picture * (1 - cover) + colour
+        picture = picture * self._shadow(slit)
+        opened = frame.gap - self.rest_gap
+        trust = (1 - opened / 0.03).clamp(0, 1)
+        trust = (self.own + (1 - self.own) * trust)[:, None, None, None] * own_seen
+        return picture * (1 - trust) + own * trust
+
+    def _grid(self, name: str, frame: "MouthFrame") -> Float[Tensor, "batch height width 2"]:
+        """Find the place in a layer of every pixel of the rectangle."""
+        anchor = frame.skull + _JAW_FOLLOW[name] * frame.jaw + self.depth[name] * frame.inward
+        offset = frame.pixels[None] - anchor[:, None, None]
+        across = torch.stack([-frame.along[:, 1], frame.along[:, 0]], 1)
+        x = (offset * frame.along[:, None, None]).sum(-1) / frame.unit[:, None, None]
+        y = (offset * across[:, None, None]).sum(-1) / frame.unit[:, None, None]
+        left, top, right, bottom = self.boxes[name]
+        return torch.stack(
+            [2 * (x - left) / (right - left) - 1, 2 * (y - top) / (bottom - top) - 1], -1
+        )
+
+    def _shadow(self, slit: Slit) -> Float[Tensor, "batch 1 height width"]:
+        reach = _SHADOW_REACH * slit.half_width
+        below_upper = ((slit.v - slit.upper) / (1.6 * reach)).clamp(0, 1)
+        above_lower = ((slit.lower - slit.v) / (0.8 * reach)).clamp(0, 1)
+        light = (0.35 + 0.65 * below_upper.sqrt()) * (0.6 + 0.4 * above_lower.sqrt())
+        corners = (1 - 0.75 * slit.u.abs().clamp(0, 1) ** 3).clamp(min=0.2)
+        return (light * corners)[:, None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MouthFrame:
+    """Where the mouth's inside is in each frame of a batch."""
+
+    pixels: Float[Tensor, "height width 2"]
+    """The (x, y) of each pixel of the rectangle."""
+    skull: Float[Tensor, "batch 2"]
+    """The resting mouth's middle, moved with the head, in pixels of the crop."""
+    jaw: Float[Tensor, "batch 2"]
+    """Motion of the jaw against the skull in pixels."""
+    inward: Float[Tensor, "batch 2"]
+    """One eye distance into the head, in pixels of the crop."""
+    along: Float[Tensor, "batch 2"]
+    """Unit vector from the person's right mouth corner to the left one, as the skull has it."""
+    unit: Float[Tensor, " batch"]
+    """The resting mouth's width in pixels."""
+    gap: Float[Tensor, " batch"]
+    """Largest gap of the lips in eye distances."""
+
+
+def fit_mouth(
+    crop: UInt8[np.ndarray, "size size 3"],
+    pixels: Float[np.ndarray, "points 2"],
+    rest: Float[np.ndarray, "points 3"],
+    device: torch.device,
+) -> MouthInterior:
+    """Prepare the mouth's inside for a portrait.
+
+    Args:
+        crop: The resting crop.
+        pixels: Its mesh in pixels.
+        rest: Its mesh in the rig's frame.
+        device: Where frames will be drawn.
+    """
+    tensors, config = store.load("mouth")
+    light = _light(crop, pixels)
+    corners = rest[[landmarks.UPPER_LIP_INNER[0], landmarks.UPPER_LIP_INNER[-1]]]
+    outer = rest[[landmarks.UPPER_LIP_OUTER[0], landmarks.UPPER_LIP_OUTER[-1]]]
+    gaps = rest[landmarks.LOWER_LIP_INNER, 1] - rest[landmarks.UPPER_LIP_INNER, 1]
+    gap = float(max(gaps.max(), 0.0))
+    low, high = _OWN_TEETH_GAP
+    return MouthInterior(
+        layers={name: _lit_layer(tensors, name, light, device) for name in _JAW_FOLLOW},
+        boxes={name: tensors[f"{name}_box"].numpy() for name in _JAW_FOLLOW},
+        depth={name: _mean_depth(tensors, name, config) for name in _JAW_FOLLOW},
+        cavity=_tensor(np.array(_CAVITY) * light, device).view(1, 3, 1, 1),
+        centre=_tensor((corners.mean(0) + outer.mean(0)) / 2, device),
+        width=float(np.linalg.norm(outer[1] - outer[0])),
+        own=float(np.clip((gap - low) / (high - low), 0, 1)),
+        rest_gap=gap,
+    )
+
+
+def _lit_layer(
+    tensors: dict[str, Tensor], name: str, light: np.ndarray, device: torch.device
+) -> Float[Tensor, "1 4 height width"]:
+    layer = tensors[f"{name}_rgba"].to(device).float().permute(2, 0, 1)[None] / 255
+    cover = layer[:, 3:]
+    return torch.cat([layer[:, :3] * _tensor(light, device).view(1, 3, 1, 1) * cover, cover], 1)
+
+
+def _mean_depth(tensors: dict[str, Tensor], name: str, config: dict[str, Any]) -> float:
+    del config
+    cover = tensors[f"{name}_rgba"][..., 3].float()
+    depth = tensors[f"{name}_depth"]
+    return float((depth * cover).sum() / cover.sum())
+
+
+def _light(
+    crop: UInt8[np.ndarray, "size size 3"], pixels: Float[np.ndarray, "points 2"]
+) -> Float[np.ndarray, " 3"]:
+    """Estimate the light that falls on the mouth: per channel, 1 shows a white thing as white."""
+    cheeks = _colours(crop, pixels[[205, 425, 50, 280, 187, 411]])
+    whites = _colours(crop, pixels[landmarks.LEFT_UPPER_LID[1:-1]] * 0.5
+                      + pixels[landmarks.LEFT_LOWER_LID[1:-1]] * 0.5)  # fmt: skip
+    skin = np.median(cheeks, axis=0)
+    white = np.sort(whites, axis=0)[-2:].mean(0)
+    level = np.clip(max(_LIT_BY_SKIN * skin.mean(), _LIT_BY_EYES * white.mean()), 0.25, 1.0)
+    # Skin is redder than what lights it; its tint is believed a little only.
+    tint = np.array([1.0, 0.96, 0.9]) * (0.8 + 0.2 * skin / max(skin.mean(), 1e-3))
+    return level * tint / tint.max()
+
+
+def _colours(crop: UInt8[np.ndarray, "size size 3"], at: np.ndarray) -> np.ndarray:
+    index = np.clip(np.round(at), 1, len(crop) - 2).astype(int)
+    patches = [crop[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3).mean(0) for x, y in index[:, :2]]
+    return np.array(patches) / 255
+
+
+def _tensor(values: np.ndarray, device: torch.device) -> Tensor:
+    return torch.as_tensor(values, dtype=torch.float32, device=device)
+
+
+def crop_grid(sources: Float[Tensor, "batch 2 height width"], size: int) -> Tensor:
+    """Turn (x, y) sources in pixels of the crop into a sampling grid."""
+    return to_normalized(sources.permute(0, 2, 3, 1), size, size)

@@ -1,0 +1,233 @@
+"""The control points of a portrait: its face mesh, rings around the head, and the pinned border.
+
+Mesh points follow the rig and the head. Rings carry hair, ears and neck along, less and less with
+the distance from the face, so that motion fades out before the border, which never moves.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from speech2face import landmarks
+from speech2face.face.normalize import Head
+from speech2face.face.rig import Rig
+from speech2face.geometry import rotation_matrix
+from speech2face.types import Portrait
+
+_RINGS = (
+    # Distance from the middle of the face (1 is its outline), depth behind the outline, share of
+    # the head's motion above the chin and below it, share of the jaw's motion.
+    (1.12, 0.15, 1.00, 0.85, 0.60),
+    (1.32, 0.30, 0.97, 0.50, 0.25),
+    (1.58, 0.40, 0.75, 0.22, 0.06),
+    (1.90, 0.40, 0.30, 0.06, 0.00),
+)
+_NECK_BAND = 0.5
+"""The share falls from its value above the chin to that below it over this height (eye distances)."""
+_BORDER_POINTS = 9
+"""Pinned points along each side of the crop."""
+_BORDER = 4 * _BORDER_POINTS - 4
+
+_PIVOT = np.array([0.0, 1.1, 1.0])
+"""Where the head turns: the top of the neck, from the nose bridge in eye distances (rig frame)."""
+
+_TRUE_DEPTH, _DEPTH_RANGE = 0.3, 0.4
+"""Behind the nose bridge by more than the first, depth is compressed into the second (eye distances).
+Cheeks turn as they should; ears and hair turn like a shallower head, so that the picture does not
+fold where the real head would hide a part of itself."""
+
+_FACING = 0.2
+"""Least share of the surface normal towards the viewer at which a mesh point is believed."""
+
+_LID_MEETING = 0.12
+"""Closed lids meet this far above the resting lower lid, as a share of the opening."""
+_LID_REACH = 0.4
+"""A blink moves skin up to this far from the edge of the lid (eye widths): brows and the frames of
+glasses stay."""
+
+_LIDS = (
+    ("eyeBlink_R", landmarks.LEFT_UPPER_LID, landmarks.LEFT_LOWER_LID),
+    ("eyeBlink_L", landmarks.RIGHT_UPPER_LID, landmarks.RIGHT_LOWER_LID),
+)
+"""The rig's channels name the person's own side: the eye at the image's left is their right one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlPoints:
+    """A portrait's control points at rest and how the rig and the head move them."""
+
+    head: Head
+    """Where the head is in the crop."""
+    rest: Float[Tensor, "points 3"]
+    """Positions in the rig's frame; the first 478 are the portrait's own mesh."""
+    basis: Float[Tensor, "channels points 3"]
+    """Motion for a weight of 1, in the rig's frame."""
+    follow: Float[Tensor, " points"]
+    """Share of the motion that a point takes part in."""
+    pixels: Float[np.ndarray, "points 2"]
+    """Positions at rest in pixels of the crop."""
+    seen: Bool[np.ndarray, " points"]
+    """Whether a point lies on skin that faces the viewer: those behind would bend what hides them."""
+
+    def shape(self, weights: Float[Tensor, "batch channels"]) -> Float[Tensor, "batch points 3"]:
+        """Give the points of an expression in the rig's frame; lips and lids never cross."""
+        moved = self.rest + torch.einsum("bc,cpx->bpx", weights, self.basis)
+        for upper, lower in (
+            (landmarks.UPPER_LIP_INNER, landmarks.LOWER_LIP_INNER),
+            *((upper, lower) for _, upper, lower in _LIDS),
+        ):
+            moved = self._part(moved, upper[1:-1], lower[1:-1])
+        return moved
+
+    def _part(
+        self, moved: Float[Tensor, "batch points 3"], upper: np.ndarray, lower: np.ndarray
+    ) -> Float[Tensor, "batch points 3"]:
+        rest_gap = self.rest[lower, 1] - self.rest[upper, 1]
+        gap = moved[:, lower, 1] - moved[:, upper, 1]
+        # A tracker may see closed lips crossed by a hair; at rest nothing may move.
+        overlap = (torch.clamp(rest_gap, max=0) - gap).clamp(min=0) / 2
+        parted = moved.clone()
+        parted[:, upper, 1] -= overlap
+        parted[:, lower, 1] += overlap
+        return parted
+
+    def place(
+        self, shape: Float[Tensor, "batch points 3"], pose: Float[np.ndarray, "batch 3"]
+    ) -> Float[Tensor, "batch points 3"]:
+        """Turn points of the rig's frame with the head, into pixels of the crop."""
+        device = shape.device
+        facing = _tensor(self.head.rotation, device)
+        turn = _tensor(rotation_matrix(pose), device)
+        seen = (shape - _tensor(_PIVOT, device)) @ facing.T
+        bridge = -float((self.head.rotation @ _PIVOT)[2])
+        depth = seen[..., 2] - bridge
+        beyond = (depth - _TRUE_DEPTH).clamp(min=0)
+        depth = depth - beyond + _DEPTH_RANGE * torch.tanh(beyond / _DEPTH_RANGE)
+        seen = torch.cat([seen[..., :2], (bridge + depth)[..., None]], -1)
+        anchor = self.head.scale * self.head.rotation @ _PIVOT + self.head.translation
+        return self.head.scale * seen @ turn.transpose(1, 2) + _tensor(anchor, device)
+
+    def displacements(
+        self, placed: Float[Tensor, "batch points 3"]
+    ) -> Float[Tensor, "batch points 2"]:
+        """Give the motion of every point in pixels of the crop, its share of it only."""
+        rest = _tensor(self.pixels, placed.device)
+        return (placed[..., :2] - rest) * self.follow[:, None]
+
+
+def control_points(portrait: Portrait, head: Head, rig: Rig, device: torch.device) -> ControlPoints:
+    """Set up the control points of a portrait."""
+    size = len(portrait.crop)
+    mesh = _to_rig(portrait.mesh.astype(np.float64), head)
+    deltas = _fit_blinks(rig, mesh)
+    rings, follow, jaw = _rings(mesh)
+    parents = np.tile(landmarks.FACE_OVAL, len(_RINGS))
+    ring_deltas = deltas[:, parents] * jaw[None, :, None]
+    border = _to_rig(_border(portrait, size), head)
+    rest = np.concatenate([mesh, rings, border])
+    basis = np.concatenate([deltas, ring_deltas, np.zeros((len(deltas), len(border), 3))], 1)
+    follow = np.concatenate([np.ones(len(mesh)), follow, np.zeros(len(border))])
+    placed = head.scale * rest @ head.rotation.T + head.translation
+    is_ring = np.zeros(len(rest), bool)
+    is_ring[len(mesh) : len(mesh) + len(rings)] = True
+    seen = np.ones(len(rest), bool)
+    seen[: len(mesh)] = _facing(rig, portrait.mesh)
+    on_picture = ((placed[:, :2] > 0) & (placed[:, :2] < size - 1)).all(1)
+    inside = ~is_ring | (on_picture & ~_within(placed[:, :2], placed[seen & ~is_ring][:-_BORDER]))
+    return ControlPoints(
+        head=head,
+        rest=torch.as_tensor(rest[inside], dtype=torch.float32, device=device),
+        basis=torch.as_tensor(basis[:, inside], dtype=torch.float32, device=device),
+        follow=torch.as_tensor(follow[inside], dtype=torch.float32, device=device),
+        pixels=placed[inside, :2],
+        seen=seen[inside],
+    )
+
+
+def _facing(rig: Rig, mesh: np.ndarray) -> np.ndarray:
+    """Tell which mesh points lie on skin that faces the viewer; edges of slits always count."""
+    corners = mesh[rig.triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    summed = np.zeros_like(mesh, dtype=np.float64)
+    for corner in range(3):
+        np.add.at(summed, rig.triangles[:, corner], normals)
+    length = np.linalg.norm(summed, axis=1) + 1e-9
+    # The winding of the triangles is the rig's own; most of a face that was found faces us.
+    towards = summed[:, 2] / length
+    towards *= np.sign(np.median(towards[: landmarks.SURFACE_POINTS]))
+    facing = towards > _FACING
+    edges = [landmarks.UPPER_LIP_INNER, landmarks.LOWER_LIP_INNER]
+    edges += [edge for _, upper, lower in _LIDS for edge in (upper, lower)]
+    facing[np.concatenate(edges)] = True
+    return facing
+
+
+def _within(points: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """Tell which points lie inside the face's outline or within a hair of it."""
+    hull = cv2.convexHull(face[:, :2].astype(np.float32))
+    margin = 0.03 * float(np.ptp(hull[:, 0], axis=0).max())
+    return np.array(
+        [cv2.pointPolygonTest(hull, (float(x), float(y)), True) > -margin for x, y in points]
+    )
+
+
+def _to_rig(points: np.ndarray, head: Head) -> np.ndarray:
+    return (points - head.translation) @ head.rotation / head.scale
+
+
+def _fit_blinks(rig: Rig, mesh: np.ndarray) -> np.ndarray:
+    """Scale the blink so that this person's lids meet, whatever their shape and opening."""
+    deltas = rig.deltas.astype(np.float64).copy()
+    for name, upper, lower in _LIDS:
+        channel = rig.index(name)
+        inner_upper, inner_lower = upper[1:-1], lower[1:-1]
+        opening = mesh[inner_lower] - mesh[inner_upper]
+        travel = opening * (1 - _LID_MEETING)
+        designed = np.linalg.norm(deltas[channel, inner_upper], axis=1).mean()
+        ratio = np.linalg.norm(travel, axis=1).mean() / max(designed, 1e-6)
+        width = np.linalg.norm(mesh[upper[-1]] - mesh[upper[0]])
+        edge = mesh[np.r_[upper, lower], :2]
+        distance = np.linalg.norm(mesh[:, None, :2] - edge[None], axis=-1).min(1)
+        share = np.clip(1 - distance / (_LID_REACH * width), 0, 1)
+        deltas[channel] *= ratio * share[:, None]
+        deltas[channel, inner_upper] = travel
+        deltas[channel, inner_lower] = -opening * _LID_MEETING
+    return deltas
+
+
+def _rings(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lay rings around the face's outline: positions, share of the head's motion and the jaw's."""
+    outline = mesh[landmarks.FACE_OVAL]
+    middle = outline.mean(0)
+    chin = outline[:, 1].max()
+    positions, follow, jaw = [], [], []
+    for distance, depth, above, below, jaw_share in _RINGS:
+        ring = middle + (outline - middle) * distance
+        ring[:, 2] = outline[:, 2] + depth
+        low = np.clip((ring[:, 1] - chin) / _NECK_BAND + 0.5, 0, 1)
+        positions.append(ring)
+        follow.append(above * (1 - low) + below * low)
+        jaw.append(np.where(ring[:, 1] > middle[1], jaw_share, jaw_share * 0.5))
+    return np.concatenate(positions), np.concatenate(follow), np.concatenate(jaw)
+
+
+def _border(portrait: Portrait, size: int) -> np.ndarray:
+    """Give points on the border of what the crop shows of the picture: they stay where they are."""
+    height, width = portrait.image.shape[:2]
+    corners = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]])
+    linear, offset = portrait.to_crop[:, :2], portrait.to_crop[:, 2]
+    low, high = np.clip(corners @ linear.T + offset, 0, size - 1)
+    x = np.linspace(low[0], high[0], _BORDER_POINTS)
+    y = np.linspace(low[1], high[1], _BORDER_POINTS)
+    sides = [np.stack([x, np.full_like(x, edge)], 1) for edge in (low[1], high[1])]
+    sides += [np.stack([np.full_like(y, edge), y], 1)[1:-1] for edge in (low[0], high[0])]
+    flat = np.concatenate(sides)
+    return np.concatenate([flat, np.zeros((len(flat), 1))], 1)
+
+
+def _tensor(values: np.ndarray, device: torch.device) -> Tensor:
+    return torch.as_tensor(values, dtype=torch.float32, device=device)
