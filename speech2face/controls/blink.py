@@ -1,0 +1,193 @@
+"""Blinks: when they happen, and how lids close and open.
+
+Lids close in 80-100 ms, stay shut for a moment, and open in 150-200 ms: closing is about twice as
+fast as opening (VanderWerf et al., "Eyelid movements", J. Neurophysiol. 2003). Intervals in talk
+scatter log-normally around 3-4 s and blinks like pauses (Nakano and Kitazawa, "Eyeblink entrainment
+at breakpoints of speech", 2010).
+"""
+
+import math
+import warnings
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from speech2face.controls.prosody import Prosody
+from speech2face.controls.signals import bump
+from speech2face.errors import InputError, Speech2FaceWarning
+
+Blinks = Literal["natural", "off"] | float | tuple[float, ...]
+"""How to blink: by nature, never, a rate per minute, or at given seconds."""
+
+FASTEST = 60.0
+"""The highest rate a minute that can be asked for."""
+
+_CLOSED = 0.04
+"""Seconds shut. One frame at 25 Hz, so that any faster or slightly slower output rate shows it."""
+_CLOSING = (0.08, 0.1)
+_OPENING = (0.15, 0.2)
+_QUICKEST_OPENING = 0.08  # seconds; lids hurry where the clip ends soon
+_LAST_ASKED = 0.2  # seconds before the end after which no asked blink can open again
+
+_FIRST = (0.7, 2.2)  # seconds; the first blink comes early, so that short clips have one
+_SHORTEST, _LONGEST = 1.5, 5.5  # seconds between natural blinks; none for 6 s looks like a stare
+_MEDIAN, _SIGMA = 3.6, 0.42  # of the log-normal intervals: their mean is 3.8 s after the bounds
+_MOST_A_MINUTE = 24
+_END = 0.45  # seconds before the end without a new blink: no clip ends with closed eyes
+_ONE_BLINK = 4.0  # clips up to this long blink once
+_NO_BLINK = 1.0  # clips shorter than this do not blink
+_NEAR_PAUSE, _TO_PAUSE = 0.9, 0.75  # a pause this near (s) attracts a blink with this probability
+
+
+def parse_blink(text: str) -> Blinks:
+    """Read "natural", "off", a rate such as "20", or times such as "0.5,1.2" (one time: "0.5,").
+
+    Raises:
+        InputError: It is none of these, a rate outside 0 to 60 a minute, or a negative time.
+    """
+    word = text.strip().lower()
+    if word == "natural" or word == "off":  # noqa: PLR1714 (a tuple would not narrow the type)
+        return word
+    try:
+        values = tuple(float(part) for part in word.split(",") if part.strip())
+    except ValueError as error:
+        msg = (
+            f"the blinks {text!r} cannot be read; write natural, off, "
+            'a rate per minute such as 20, or seconds such as 0.5,1.2 (one time: "0.5,")'
+        )
+        raise InputError(msg) from error
+    if "," in word:
+        return check_times(values)
+    return check_rate(values[0] if values else math.nan)
+
+
+def check_rate(rate: float) -> float | Literal["off"]:
+    """Accept a rate of blinks per minute; 0 is "off".
+
+    Raises:
+        InputError: It is outside 0 to 60.
+    """
+    if not 0.0 <= rate <= FASTEST:
+        msg = (
+            f"{rate:g} blinks a minute is out of range; "
+            f"a rate goes from 0 to {FASTEST:g}, natural is about 16"
+        )
+        raise InputError(msg)
+    return rate or "off"
+
+
+def check_times(times: tuple[float, ...]) -> tuple[float, ...]:
+    """Accept the seconds at which to blink, in any order.
+
+    Raises:
+        InputError: There are none, or one is negative or no number.
+    """
+    bad = [time for time in times if not (math.isfinite(time) and time >= 0.0)]
+    if bad or not times:
+        shown = f"the blink time {bad[0]:g} s" if bad else "an empty list of blink times"
+        msg = f"{shown} cannot be used; write seconds from 0 to the end, for example 0.5,1.2"
+        raise InputError(msg)
+    return tuple(sorted(times))
+
+
+def blink_times(
+    blinks: Blinks, prosody: Prosody, duration: float, rng: np.random.Generator
+) -> Float[np.ndarray, " blinks"]:
+    """Decide when the eyes are shut, in seconds.
+
+    Args:
+        blinks: What was asked for.
+        prosody: Pauses attract natural blinks.
+        duration: Seconds of the whole clip. Asked times beyond it are left out with a warning.
+        rng: The stream of the blinks.
+    """
+    if blinks == "off":
+        return np.zeros(0)
+    if blinks == "natural":
+        return _natural(prosody, duration, rng)
+    if isinstance(blinks, tuple):
+        return _asked(blinks, duration)
+    # One blink in each stretch of a period: as even as the number asks, as loose as life.
+    period = 60.0 / blinks
+    slots = np.arange(math.ceil(duration / period))
+    times = (slots + rng.uniform(0.25, 0.75, len(slots))) * period
+    return times[times <= duration - _END]
+
+
+def _asked(times: tuple[float, ...], duration: float) -> Float[np.ndarray, " blinks"]:
+    """Keep the times at which the eyes can close and open again before the clip ends."""
+    late = [time for time in times if time > duration - _LAST_ASKED]
+    if late:
+        shown = ", ".join(f"{time:g}" for time in late)
+        msg = (
+            f"blinks at {shown} s are left out: the clip lasts {duration:.2f} s and has to end "
+            f"with open eyes; ask for times up to {max(0.0, duration - _LAST_ASKED):.2f} s"
+        )
+        warnings.warn(msg, Speech2FaceWarning, stacklevel=2)
+    return np.array([time for time in times if time not in late], float)
+
+
+def _natural(
+    prosody: Prosody, duration: float, rng: np.random.Generator
+) -> Float[np.ndarray, " blinks"]:
+    if duration < _NO_BLINK:
+        return np.zeros(0)
+    pauses = prosody.phrases[:, 1] + 0.06  # lids start to fall as the last sound ends
+    end = duration - _END
+    times = [_attract(rng, min(rng.uniform(*_FIRST), end), (min(0.4, end), min(2.4, end)), pauses)]
+    while duration > _ONE_BLINK:
+        earliest, latest = times[-1] + _SHORTEST, times[-1] + _LONGEST
+        if len(times) >= _MOST_A_MINUTE:
+            earliest = max(earliest, times[-_MOST_A_MINUTE] + 60.0)
+        wanted = times[-1] + rng.lognormal(math.log(_MEDIAN), _SIGMA)
+        time = _attract(rng, wanted, (earliest, latest), pauses)
+        if time > end:
+            break
+        times.append(time)
+    return np.array(times)
+
+
+def _attract(
+    rng: np.random.Generator,
+    wanted: float,
+    bounds: tuple[float, float],
+    pauses: Float[np.ndarray, " pauses"],
+) -> float:
+    """Move a wanted time into its bounds and, as a rule, to a pause nearby."""
+    near = pauses[np.searchsorted(pauses, bounds[0]) : np.searchsorted(pauses, bounds[1])]
+    moves = rng.uniform() < _TO_PAUSE
+    if len(near) and moves:
+        nearest = float(near[np.abs(near - wanted).argmin()])
+        if abs(nearest - wanted) < _NEAR_PAUSE:
+            return nearest
+    return float(np.clip(wanted, *bounds))
+
+
+def blink_track(
+    times: Float[np.ndarray, " blinks"],
+    seconds: Float[np.ndarray, " frames"],
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "frames 2"]:
+    """Draw the lids: 0 open, 1 shut, both eyes alike; the last frame is always open.
+
+    Args:
+        times: When the eyes are shut, in seconds.
+        seconds: The time of each frame, evenly spaced.
+        rng: Draws how fast each blink is.
+    """
+    closing = rng.uniform(*_CLOSING, len(times))
+    opening = rng.uniform(*_OPENING, len(times))
+    lids = np.zeros(len(seconds))
+    for time, close, wanted_open in zip(times, closing, opening, strict=True):
+        # The frame at or before the asked time is fully shut, the next one nearly always too: both
+        # lie within a frame of it. A peak between two frames would never be seen.
+        frame = max(0, int(np.searchsorted(seconds, time + 1e-6, side="right")) - 1)
+        offset = seconds - seconds[frame]
+        room = float(offset[-1]) - _CLOSED
+        if room < _QUICKEST_OPENING:
+            continue
+        first, last = np.searchsorted(offset, [-close, _CLOSED + wanted_open])
+        shape = bump(offset[first:last], close, min(wanted_open, room), _CLOSED)
+        lids[first:last] = np.maximum(lids[first:last], shape)
+    return np.stack([lids, lids], 1)

@@ -1,0 +1,139 @@
+"""The director: decides beside the words how the face lives, from the sound and a few wishes."""
+
+from dataclasses import dataclass, fields, replace
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Float
+
+from speech2face.controls.blink import blink_times, blink_track, parse_blink
+from speech2face.controls.emotion import living_emotion, parse_emotion
+from speech2face.controls.gaze import eyes_in_head, natural_gaze, parse_gaze
+from speech2face.controls.pose import natural_brow, natural_pose, parse_pose
+from speech2face.controls.prosody import Prosody, analyse
+from speech2face.controls.signals import stream
+from speech2face.controls.timeline import Timeline, check_strength, constant, sample
+from speech2face.errors import InputError
+from speech2face.timing import MOTION_FPS, SPEECH_RATE
+from speech2face.types import ControlTrack, Speech
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlSettings:
+    """What a user asks for in a few words; each is a shorthand for a track of a `Timeline`."""
+
+    emotion: str = "neutral"
+    """"LABEL", "LABEL:INTENSITY" or a mix such as "happy:0.5+surprised:0.3"; intensity 0 to 1.5."""
+    blink: str = "natural"
+    """"natural", "off", a rate per minute, or seconds such as "0.5,1.2" (one time: "0.5,")."""
+    gaze: str = "natural"
+    """"natural", "camera", or "YAW,PITCH": degrees to the image's right and up."""
+    pose: str = "natural"
+    """"natural" or "still"."""
+    pose_strength: float = 1.0
+    """Multiplies the motion of the head, 0 to 2."""
+    seed: int = 0
+    """Same speech, settings and seed: same controls."""
+    timeline: Timeline | None = None
+    """Tracks from a file; a setting above that is not at its default takes its track's place."""
+
+    def __post_init__(self) -> None:
+        """Check every word before any work begins.
+
+        Raises:
+            InputError: A setting cannot be used.
+        """
+        if self.seed < 0:
+            msg = f"the seed {self.seed} is negative; give a whole number from 0 up"
+            raise InputError(msg)
+        self.resolve()  # every parser in it raises InputError
+
+    def resolve(self) -> Timeline:
+        """Spell the settings out as one timeline."""
+        gaze, strength = parse_gaze(self.gaze), check_strength(self.pose_strength)
+        asked = Timeline(
+            emotion=constant(*parse_emotion(self.emotion)),
+            blink=parse_blink(self.blink),
+            gaze=gaze if isinstance(gaze, str) else constant(*gaze),
+            pose=parse_pose(self.pose),
+            pose_strength=constant(strength),
+        )
+        if self.timeline is None:
+            return asked
+        # A flag at its default is a flag not given: the file's track stands.
+        plain = Timeline()
+        given = {
+            field.name: getattr(asked, field.name)
+            for field in fields(Timeline)
+            if getattr(asked, field.name) != getattr(plain, field.name)
+        }
+        return replace(self.timeline, **given)
+
+
+def direct(
+    speech: Speech, settings: ControlSettings, frames: int, fps: Fraction = MOTION_FPS
+) -> ControlTrack:
+    """Decide emotion, blinks, gaze, pose and brows for a whole clip.
+
+    Blinks are planned for the whole speech, so that a preview of a few frames shows what the full
+    clip will. Eyes turn against the head: the line of sight stays where it was asked for while the
+    head moves.
+
+    Args:
+        speech: The sound; the head, the brows, the gaze and the lids listen to it.
+        settings: What is asked for.
+        frames: How many frames to give, at least 1.
+        fps: Their rate.
+
+    Raises:
+        InputError: `frames` is less than 1.
+    """
+    if frames < 1:
+        msg = f"{frames} frames cannot be directed; ask for at least 1"
+        raise InputError(msg)
+    plan, prosody, seed = settings.resolve(), analyse(speech), settings.seed
+    seconds = np.arange(frames) / float(fps)
+    duration = max(frames / float(fps), len(speech.samples) / SPEECH_RATE)
+    expression = sample(plan.expression, seconds)
+    pose = _pose(plan, prosody, seconds, seed)
+    lids = stream(seed, "blink")
+    times = blink_times(plan.blink, prosody, duration, lids)
+    emotion = living_emotion(sample(plan.emotion, seconds), seconds, stream(seed, "emotion"))
+    brow = natural_brow(prosody, seconds, stream(seed, "brow"))
+    return ControlTrack(
+        emotion=(emotion * expression).astype(np.float32),
+        blink=blink_track(times, seconds, lids).astype(np.float32),
+        gaze=_gaze(plan, prosody, pose, seconds, seed).astype(np.float32),
+        pose=pose.astype(np.float32),
+        brow=np.clip(brow * expression[:, 0], 0.0, 1.0).astype(np.float32),
+        fps=fps,
+    )
+
+
+def _pose(
+    plan: Timeline, prosody: Prosody, seconds: Float[np.ndarray, " frames"], seed: int
+) -> Float[np.ndarray, "frames 3"]:
+    if plan.pose == "still":
+        return np.zeros((len(seconds), 3))
+    if plan.pose == "natural":
+        pose = natural_pose(prosody, seconds, stream(seed, "pose"))
+    else:
+        pose = sample(plan.pose, seconds)
+    return pose * sample(plan.pose_strength, seconds)
+
+
+def _gaze(
+    plan: Timeline,
+    prosody: Prosody,
+    pose: Float[np.ndarray, "frames 3"],
+    seconds: Float[np.ndarray, " frames"],
+    seed: int,
+) -> Float[np.ndarray, "frames 2"]:
+    rng = stream(seed, "gaze")
+    if plan.gaze == "camera":
+        sight = np.zeros((len(seconds), 2))
+    elif plan.gaze == "natural":
+        sight = natural_gaze(prosody, seconds, rng)
+    else:
+        sight = sample(plan.gaze, seconds)
+    return eyes_in_head(sight, pose, seconds, rng)

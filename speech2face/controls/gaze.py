@@ -1,0 +1,134 @@
+"""Gaze: where the eyes look, and how they stay there while the head moves.
+
+Eyes never glide: they rest on a point, trembling by a fraction of a degree, and jump to the next in
+20-60 ms (saccades; duration 2.2 ms a degree + 21 ms, Carpenter, "Movements of the eyes", 1988). A
+speaker looks at the listener most of the time and away for moments, mostly where a phrase begins
+(Kendon, "Some functions of gaze-direction in social interaction", 1967).
+"""
+
+import math
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from speech2face.controls.prosody import Prosody
+from speech2face.controls.signals import smoothstep, wander
+from speech2face.errors import InputError
+
+GAZE_LIMITS = (25.0, 15.0)
+"""How far eyes turn: degrees to either side, degrees up or down."""
+
+_TREMBLE = 0.3
+"""Degrees of wandering around the point looked at, on each axis: below half a degree in all."""
+
+
+def parse_gaze(text: str) -> Literal["natural", "camera"] | tuple[float, float]:
+    """Read "natural", "camera" or "YAW,PITCH" in degrees: to the image's right, and up.
+
+    Raises:
+        InputError: It is none of these, or beyond what eyes can do.
+    """
+    word = text.strip().lower()
+    if word == "natural" or word == "camera":  # noqa: PLR1714 (a tuple would not narrow the type)
+        return word
+    try:
+        yaw, pitch = (float(part) for part in word.split(","))
+    except ValueError as error:
+        msg = (
+            f"the gaze {text!r} cannot be read; write natural, camera, "
+            "or degrees to the right and up such as 10,-5"
+        )
+        raise InputError(msg) from error
+    return check_gaze((yaw, pitch))
+
+
+def check_gaze(angles: tuple[float, float]) -> tuple[float, float]:
+    """Accept a direction of the eyes in degrees.
+
+    Raises:
+        InputError: It is beyond `GAZE_LIMITS`.
+    """
+    for name, angle, limit in zip(("yaw", "pitch"), angles, GAZE_LIMITS, strict=True):
+        if not abs(angle) <= limit:
+            msg = (
+                f"the gaze's {name} of {angle:g} degrees is out of range; eyes turn up to "
+                f"{GAZE_LIMITS[0]:g} degrees sideways and {GAZE_LIMITS[1]:g} up or down"
+            )
+            raise InputError(msg)
+    return angles
+
+
+def natural_gaze(
+    prosody: Prosody, seconds: Float[np.ndarray, " frames"], rng: np.random.Generator
+) -> Float[np.ndarray, "frames 2"]:
+    """Look at the camera most of the time, over it in small steps, and away for moments.
+
+    Args:
+        prosody: Phrase starts are when a speaker looks away.
+        seconds: The time of each frame.
+        rng: The stream of the gaze.
+
+    Returns:
+        Degrees to the image's right and up, of the line of sight against the portrait's.
+    """
+    starts = prosody.phrases[:, 0]
+    times, points = [0.0], [(0.0, 0.0)]
+    away = True  # so that the first step is not a look away
+    while times[-1] < seconds[-1]:
+        if not away:
+            stay = float(np.clip(rng.lognormal(math.log(1.1), 0.5), 0.4, 3.5))
+        else:
+            stay = float(rng.uniform(0.35, 0.95))
+        time = times[-1] + stay
+        near = starts[np.searchsorted(starts, time - 0.5) : np.searchsorted(starts, time + 0.5)]
+        looks_away = rng.uniform() < (0.55 if len(near) else 0.13)
+        away = not away and looks_away
+        times.append(time)
+        points.append(_aside(rng) if away else _at_camera(rng))
+    return _jump(np.array(times), np.array(points), seconds)
+
+
+def _at_camera(rng: np.random.Generator) -> tuple[float, float]:
+    """Look at the other's eyes or mouth: within a degree and a half."""
+    return float(rng.uniform(-1.2, 1.2)), float(rng.uniform(-0.9, 0.6))
+
+
+def _aside(rng: np.random.Generator) -> tuple[float, float]:
+    """Look a few degrees away, more often sideways or down than up."""
+    side = 1.0 if rng.uniform() < 0.5 else -1.0  # noqa: PLR2004 (either side alike)
+    return side * float(rng.uniform(2.5, 6.0)), float(rng.uniform(-4.0, 2.5))
+
+
+def _jump(
+    times: Float[np.ndarray, " points"],
+    points: Float[np.ndarray, "points 2"],
+    seconds: Float[np.ndarray, " frames"],
+) -> Float[np.ndarray, "frames 2"]:
+    """Rest on each point from its time on; jump in the time a saccade of that size takes."""
+    now = np.searchsorted(times, seconds, side="right") - 1
+    before = np.maximum(now - 1, 0)
+    size = np.linalg.norm(points[now] - points[before], axis=1)
+    share = smoothstep((seconds - times[now]) / (0.021 + 0.0022 * size))[:, None]
+    return points[before] * (1.0 - share) + points[now] * share
+
+
+def eyes_in_head(
+    sight: Float[np.ndarray, "frames 2"],
+    pose: Float[np.ndarray, "frames 3"],
+    seconds: Float[np.ndarray, " frames"],
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "frames 2"]:
+    """Turn the eyes in the head so that the line of sight stays although the head moves.
+
+    Args:
+        sight: The line of sight wanted, degrees to the image's right and up.
+        pose: The head's yaw, pitch and roll in degrees, in the same directions.
+        seconds: The time of each frame.
+        rng: Draws how the eyes tremble around their point.
+
+    Returns:
+        Degrees against the head, within `GAZE_LIMITS`.
+    """
+    tremble = [_TREMBLE * wander(seconds, rng, shortest=0.25, longest=1.5) for _ in range(2)]
+    return np.clip(sight + np.stack(tremble, 1) - pose[:, :2], -np.array(GAZE_LIMITS), GAZE_LIMITS)

@@ -1,0 +1,92 @@
+"""Shapes in time that every control is made of: slow wandering, bumps around events, eased steps.
+
+All of them are functions of time alone, so that a longer clip starts like a shorter one.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+STREAMS = ("emotion", "blink", "gaze", "pose", "brow")
+"""Names of the random streams; a control draws from its own only, so none disturbs another."""
+
+
+def stream(seed: int, name: str) -> np.random.Generator:
+    """Open the random stream of one control, one of `STREAMS`."""
+    return np.random.default_rng([seed, STREAMS.index(name)])
+
+
+def smoothstep(share: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Ease from 0 to 1 with no speed at either end; the share is held inside 0 to 1."""
+    held = np.clip(share, 0.0, 1.0)
+    return held * held * (3.0 - 2.0 * held)
+
+
+def wander(
+    seconds: Float[np.ndarray, " frames"],
+    rng: np.random.Generator,
+    *,
+    shortest: float,
+    longest: float,
+    waves: int = 3,
+) -> Float[np.ndarray, " frames"]:
+    """Wander smoothly around 0, never beyond -1 and 1.
+
+    A sum of sine waves with drawn periods and phases: it needs no state, returns to its centre by
+    itself, and its speed is bounded by 2 pi / `shortest`.
+
+    Args:
+        seconds: When to look.
+        rng: Draws the periods and phases.
+        shortest: Bounds of the waves' periods in seconds.
+        longest: See `shortest`.
+        waves: How many sine waves are added.
+    """
+    share = (np.arange(waves) + rng.uniform(0.0, 1.0, waves)) / waves
+    periods = shortest * (longest / shortest) ** share
+    phases = rng.uniform(0.0, 2.0 * np.pi, waves)
+    total = np.zeros(len(seconds))
+    for period, phase in zip(periods, phases, strict=True):
+        total += np.sin(2.0 * np.pi * seconds / period + phase)
+    return total / waves
+
+
+def bump(
+    offset: Float[np.ndarray, " frames"], rise: float, fall: float, hold: float = 0.0
+) -> Float[np.ndarray, " frames"]:
+    """Rise to 1 before an event, hold, and fall back to 0 after it, in raised cosines.
+
+    Args:
+        offset: Seconds since the event, negative before it.
+        rise: Seconds from 0 to 1, ending at the event.
+        fall: Seconds from 1 to 0, starting `hold` after the event.
+        hold: Seconds at 1.
+    """
+    distance = np.where(offset < 0, -offset / rise, (offset - hold) / fall)
+    return 0.5 + 0.5 * np.cos(np.pi * np.clip(distance, 0.0, 1.0))
+
+
+def bumps(
+    seconds: Float[np.ndarray, " frames"],
+    times: Float[np.ndarray, " events"],
+    heights: Float[np.ndarray, " events"],
+    *,
+    rise: float,
+    fall: float,
+    hold: float = 0.0,
+) -> Float[np.ndarray, " frames"]:
+    """Add one `bump` an event.
+
+    Args:
+        seconds: When to look; growing.
+        times: When each event is, in seconds.
+        heights: How high each bump is.
+        rise: As in `bump`.
+        fall: As in `bump`.
+        hold: As in `bump`.
+    """
+    total = np.zeros(len(seconds))
+    first = np.searchsorted(seconds, times - rise)
+    last = np.searchsorted(seconds, times + hold + fall)
+    for time, height, start, stop in zip(times, heights, first, last, strict=True):
+        total[start:stop] += height * bump(seconds[start:stop] - time, rise, fall, hold)
+    return total
