@@ -1,1 +1,54 @@
-"""A portrait and a WAV become a narrated avatar video."""
+"""A portrait and a WAV become a narrated avatar video.
+
+Importing costs nothing: what a name needs is loaded when the name is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from speech2face.errors import (
+        DeviceError,
+        InputError,
+        MediaError,
+        NoFaceError,
+        OutputError,
+        Speech2FaceError,
+        Speech2FaceWarning,
+        WeightsError,
+    )
+    from speech2face.pipeline import Clip, Progress, Speech2Face
+    from speech2face.settings import Settings
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Clip",
+    "DeviceError",
+    "InputError",
+    "MediaError",
+    "NoFaceError",
+    "OutputError",
+    "Progress",
+    "Settings",
+    "Speech2Face",
+    "Speech2FaceError",
+    "Speech2FaceWarning",
+    "WeightsError",
+    "__version__",
+]
+
+_HOMES = {"Clip": "pipeline", "Progress": "pipeline", "Speech2Face": "pipeline"}
+_HOMES |= {"Settings": "settings"}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    """Load a public name's module when it is first asked for.
+
+    Raises:
+        AttributeError: There is no such public name.
+    """
+    if name not in __all__:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)

@@ -1,0 +1,119 @@
+"""`speech2face animate`: the whole job."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from speech2face.cli import options
+from speech2face.cli.progress import reporter
+
+_Portrait = Annotated[
+    Path | None,
+    typer.Argument(help="A picture with a face.", metavar="PORTRAIT", show_default=False),
+]
+_Audio = Annotated[
+    Path | None,
+    typer.Argument(
+        help="A sound file, or a video whose sound is used.", metavar="AUDIO", show_default=False
+    ),
+]
+# Other tools name their inputs by options; cli.aliases turns those into these two.
+_PortraitOption = Annotated[Path | None, typer.Option("--portrait", hidden=True)]
+_AudioOption = Annotated[Path | None, typer.Option("--audio", hidden=True)]
+
+
+def animate(
+    portrait: _Portrait = None,
+    audio: _Audio = None,
+    *,
+    portrait_option: _PortraitOption = None,
+    audio_option: _AudioOption = None,
+    output: options.Output = None,
+    overwrite: options.Overwrite = False,
+    emotion: options.Emotion = "neutral",
+    blink: options.Blink = "natural",
+    gaze: options.Gaze = "natural",
+    pose: options.Pose = "natural",
+    pose_strength: options.PoseStrength = 1.0,
+    timeline: options.Timeline = None,
+    expression_scale: options.ExpressionScale = 1.0,
+    seed: options.Seed = 0,
+    size: options.Size = None,
+    fps: options.Fps = "25",
+    full: options.Full = True,
+    background: options.Background = "white",
+    face_select: options.FaceSelect = "largest",
+    force: options.Force = False,
+    device: options.Device = "auto",
+    generator: options.GeneratorName = "warp",
+    preview: options.Preview = None,
+    max_duration: options.MaxDuration = None,
+    batch_size: options.BatchSize = 16,
+    progress: options.ProgressOption = options.ProgressKind.BAR,
+) -> None:
+    """Make a PORTRAIT speak the words of AUDIO.
+
+    The flags of other tools are understood where they mean something here (--source_image,
+    --driven_audio, --still, --preprocess full, --face, --outfile, --cpu, ...) and refused by name
+    where they do not. A sidecar OUT.json says how the video was made.
+
+    speech2face animate me.jpg talk.wav -o talk.mp4
+
+    speech2face animate me.jpg talk.wav --emotion happy:0.7 --blink 12 --pose still --fps 29.97
+    """
+    places = _inputs(portrait, audio, portrait_option, audio_option)
+
+    from speech2face import devices, preflight
+    from speech2face.controls.timeline import Timeline
+    from speech2face.pipeline import Speech2Face
+    from speech2face.settings import Settings
+
+    settings = Settings(
+        emotion=emotion,
+        blink=blink,
+        gaze=gaze,
+        pose=pose,
+        pose_strength=pose_strength,
+        timeline=None if timeline is None else Timeline.read(timeline),
+        expression_scale=expression_scale,
+        seed=seed,
+        size=size,
+        fps=fps,
+        full=full,
+        background=background,
+        face_select=face_select,
+        force=force,
+        preview=preview,
+        max_duration=max_duration,
+        batch_size=batch_size,
+    )
+    place = devices.resolve(device)
+    job = preflight.check(*places, output or Path(), settings, overwrite=overwrite)
+    typer.echo(f"speech2face: {generator} on {place}", err=True)
+    engine = Speech2Face.from_pretrained(str(place), generator)
+    with reporter(progress) as report:
+        engine.run(job, report)
+    typer.echo(job.output)
+
+
+def _inputs(
+    portrait: Path | None,
+    audio: Path | None,
+    portrait_option: Path | None,
+    audio_option: Path | None,
+) -> tuple[Path, Path]:
+    """Bring arguments and the options of other tools together.
+
+    Raises:
+        BadParameter: An input is missing or given twice.
+    """
+    places = [path for path in (portrait, audio) if path is not None]
+    if portrait_option is not None:
+        places.insert(0, portrait_option)
+    if audio_option is not None:
+        places.append(audio_option)
+    if len(places) != 2:  # noqa: PLR2004 - the two inputs
+        msg = f"expected one portrait and one sound, got {len(places)} inputs"
+        raise typer.BadParameter(msg)
+    return places[0], places[1]

@@ -1,0 +1,73 @@
+"""The command line: which commands there are, and how one is run."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from speech2face import __version__
+from speech2face.cli import animate, benchmark, doctor, stages, weights
+
+_INTERRUPTED = 130
+
+
+class _Commands(typer.core.TyperGroup):
+    """A group whose interrupted commands end with 130 in every version of typer."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        """Run the command.
+
+        Raises:
+            Exit: It was interrupted.
+        """
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("speech2face: interrupted; temporary files are removed", err=True)
+            raise typer.Exit(_INTERRUPTED) from None
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"speech2face {__version__}")
+        raise typer.Exit
+
+
+def _top(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """A portrait and a WAV become a narrated avatar video.
+
+    speech2face animate PORTRAIT AUDIO -o OUT.mp4 does the whole job; landmarks, latents, render and
+    mux do one stage of it each. Nothing is sent anywhere: everything runs on this machine.
+    """
+    del version
+
+
+def build() -> typer.Typer:
+    """Put the commands together."""
+    app = typer.Typer(
+        cls=_Commands, callback=_top, no_args_is_help=True, add_completion=False,
+        pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
+    )  # fmt: skip
+    app.command("animate")(animate.animate)
+    app.command("landmarks")(stages.landmarks)
+    app.command("latents")(stages.latents)
+    app.command("render")(stages.render)
+    app.command("mux")(stages.mux)
+    app.command("benchmark")(benchmark.benchmark)
+    app.command("doctor")(doctor.doctor)
+    app.add_typer(weights.build(), name="weights")
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and give its exit status; our own errors pass through."""
+    try:
+        typer.main.get_command(build()).main(args=list(arguments), prog_name="speech2face")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0

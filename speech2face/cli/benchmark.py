@@ -1,0 +1,158 @@
+"""`speech2face benchmark`: what a video costs on this machine, stage by stage."""
+
+import json
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from speech2face.cli import options
+
+if TYPE_CHECKING:
+    from speech2face.pipeline import Progress
+    from speech2face.preflight import Job
+
+_MEGA = 1_000_000
+
+
+def benchmark(
+    portrait: options.PortraitArgument,
+    audio: options.AudioArgument,
+    *,
+    seconds: Annotated[float, typer.Option(help="The sound is repeated up to this length.")] = 60.0,
+    runs: Annotated[int, typer.Option(help="How often; each run has its own table.", min=1)] = 1,
+    size: options.Size = 512,
+    fps: options.Fps = "25",
+    full: options.Full = False,
+    device: options.Device = "auto",
+    generator: options.GeneratorName = "warp",
+    batch_size: options.BatchSize = 16,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a run.")] = False,
+) -> None:
+    """Time the whole of animate: each stage, real-time factor, first frame, peak memory.
+
+    The clock starts after the imports, which are timed apart. The video goes to a temporary folder.
+    """
+    started = perf_counter()
+    from speech2face.media.ffmpeg import input_file, run_ffmpeg
+    from speech2face.pipeline import Speech2Face
+    from speech2face.preflight import check
+    from speech2face.settings import Settings
+
+    imports = perf_counter() - started
+    settings = Settings(size=size, fps=fps, full=full, batch_size=batch_size)
+    with tempfile.TemporaryDirectory() as folder:
+        sound, output = Path(folder) / "sound.wav", Path(folder) / "video.mp4"
+        looped = ["-stream_loop", "-1", *input_file(audio), "-t", str(seconds), str(sound)]
+        check(portrait, audio, None, settings)
+        run_ffmpeg(looped, doing=f"repeat the sound of {audio}")
+        for _ in range(runs):
+            clock = _Clock()
+            job = check(portrait, sound, output, settings, overwrite=True)
+            clock.lap("preflight")
+            engine = Speech2Face.from_pretrained(device, generator)
+            clock.lap("load")
+            engine.run(job, clock.ended)
+            clock.lap("finish")
+            found = {
+                "imports": imports,
+                **_hardware(device),
+                **_result(clock, job, len(output.read_bytes())),
+            }
+            typer.echo(json.dumps(found)) if as_json else _print(found)
+
+
+class _Clock:
+    """Attributes the time between two events to the stage whose end the second one is."""
+
+    def __init__(self) -> None:
+        self.started = self.last = perf_counter()
+        self.stages: dict[str, float] = {}
+        self.first_frame: float | None = None
+        self.frames = 0
+
+    def lap(self, stage: str) -> None:
+        now = perf_counter()
+        self.stages[stage] = self.stages.get(stage, 0.0) + now - self.last
+        self.last = now
+
+    def ended(self, progress: "Progress") -> None:
+        self.lap(progress.stage)
+        if progress.stage == "write":
+            self.frames = progress.done
+            self.first_frame = self.first_frame or self.last - self.started
+
+
+def _result(clock: _Clock, job: "Job", size: int) -> dict[str, object]:
+    total = clock.last - clock.started
+    own, children = _peak_memory()
+    return {
+        "sound_seconds": round(float(job.duration), 3), "frames": clock.frames,
+        "fps": str(job.settings.rate), "size": job.settings.size, "full": job.settings.full,
+        "stages": {stage: round(spent, 3) for stage, spent in clock.stages.items()},
+        "total_seconds": round(total, 3), "real_time_factor": round(total / float(job.duration), 3),
+        "frames_per_second": round(clock.frames / total, 2),
+        "first_frames_seconds": round(clock.first_frame or total, 3),
+        "peak_memory_mb": own, "encoder_peak_memory_mb": children, "video_bytes": size,
+    }  # fmt: skip
+
+
+def _hardware(device: str) -> dict[str, object]:
+    import torch
+
+    from speech2face import devices
+
+    place = devices.resolve(device)
+    name = torch.cuda.get_device_name(place) if place.type == "cuda" else str(place)
+    return {
+        "cpu": _cpu_name(), "cores": os.cpu_count(), "threads": torch.get_num_threads(),
+        "device": name, "python": platform.python_version(), "torch": torch.__version__,
+        "system": platform.platform(terse=True),
+    }  # fmt: skip
+
+
+def _cpu_name() -> str:
+    table = Path("/proc/cpuinfo")
+    if table.exists():
+        for line in table.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _peak_memory() -> tuple[int | None, int | None]:
+    """Give the peak resident memory in MB of this process so far, and of its largest child."""
+    if sys.platform == "win32":
+        return None, None
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    own, children = (
+        resource.getrusage(who).ru_maxrss * unit // _MEGA
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return own, children
+
+
+def _print(found: dict[str, object]) -> None:
+    stages = found.pop("stages")
+    total = found["total_seconds"]
+    table = Table("stage", "seconds", "share", box=None, pad_edge=False)
+    if isinstance(stages, dict) and isinstance(total, float):
+        for stage, spent in stages.items():
+            table.add_row(stage, f"{spent:.2f}", f"{spent / total:.0%}")
+    rest = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in found.items():
+        rest.add_row(
+            name.replace("_", " "), f"{value:.2f}" if isinstance(value, float) else str(value)
+        )
+    console = Console()
+    console.print(rest)
+    console.print(table)

@@ -1,0 +1,234 @@
+"""The whole job: a portrait and a sound become a video of the portrait speaking."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from speech2face import devices
+from speech2face.controls.director import direct
+from speech2face.face.normalize import normalize
+from speech2face.face.paste import PasteBack
+from speech2face.face.portrait import prepare_portrait
+from speech2face.face.track import FaceTracker
+from speech2face.generators.base import Generator
+from speech2face.generators.registry import create
+from speech2face.media.audio import read_speech
+from speech2face.media.encode import VideoWriter
+from speech2face.preflight import Job, check
+from speech2face.provenance import SYNTHETIC_TAGS, sidecar
+from speech2face.settings import Settings
+from speech2face.stages.landmarks2latents import Landmarks2Latents
+from speech2face.stages.speech2landmarks import Speech2Landmarks
+from speech2face.timing import frames_for, resample
+from speech2face.types import LandmarkTrack, LatentTrack, Portrait
+
+_PASTED_BYTES = 64_000_000
+"""Frames of a large picture are put together a few at a time, so that memory stays small."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """A piece of work that has just ended."""
+
+    stage: str
+    """portrait, sound, landmarks, controls, latents, encode; then, in turns, render, paste, write."""
+    done: int
+    total: int
+    """Frames, for the stages that go frame by frame; else 1."""
+
+
+Report = Callable[[Progress], None]
+"""Whoever wants to know how far the work is."""
+
+
+class Clip:
+    """A portrait that speaks: its frames are drawn when they are asked for, a chunk at a time."""
+
+    def __init__(
+        self,
+        portrait: Portrait,
+        latents: LatentTrack,
+        generator: Generator[Any],
+        settings: Settings,
+        report: Report,
+    ) -> None:
+        """Take what the frames are made from; the latents' rate is the clip's."""
+        self.portrait = portrait
+        self.latents = latents
+        self._generator, self._settings, self._report = generator, settings, report
+
+    def __len__(self) -> int:
+        """Count the frames."""
+        return len(self.latents)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of a frame in pixels."""
+        picture = self.portrait.image if self._settings.full else self.portrait.crop
+        return picture.shape[1], picture.shape[0]
+
+    def __iter__(self) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+        """Draw the frames, sRGB; no more of them are held than one chunk."""
+        state, paste = self._generator.encode(self.portrait), PasteBack(self.portrait)
+        self._report(Progress(stage="encode", done=1, total=1))
+        at_once = max(1, _PASTED_BYTES // self.portrait.image.nbytes)
+        for start in range(0, len(self), self._settings.batch_size):
+            values = self.latents.values[start : start + self._settings.batch_size]
+            crops = self._generator.render(state, values)
+            self._ended("render", start + len(crops))
+            if self._settings.full:
+                for first in range(0, len(crops), at_once):
+                    frames = paste(crops[first : first + at_once])
+                    self._ended("paste", start + first + len(frames))
+                    yield from frames
+                    self._ended("write", start + first + len(frames))
+            else:
+                yield from crops
+                self._ended("write", start + len(crops))
+
+    def _ended(self, stage: str, done: int) -> None:
+        self._report(Progress(stage=stage, done=done, total=len(self)))
+
+
+class Speech2Face:
+    """The four stages and the face tracker, loaded once for any number of videos."""
+
+    def __init__(
+        self,
+        *,
+        tracker: FaceTracker,
+        speech2landmarks: Speech2Landmarks,
+        landmarks2latents: Landmarks2Latents,
+        generator: Generator[Any],
+    ) -> None:
+        """Take the parts; `from_pretrained` puts the shipped ones together."""
+        self.tracker = tracker
+        self.speech2landmarks = speech2landmarks
+        self.landmarks2latents = landmarks2latents
+        self.generator = generator
+
+    @classmethod
+    def from_pretrained(cls, device: str = "auto", generator: str = "warp") -> Self:
+        """Load the shipped weights.
+
+        Args:
+            device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+            generator: Name of the system that draws the frames.
+
+        Raises:
+            DeviceError: The device is absent.
+            InputError: There is no such generator.
+            WeightsError: Weights are missing or damaged.
+        """  # noqa: DOC502 the parts raise them
+        place = devices.resolve(device)
+        return cls(
+            tracker=FaceTracker.from_pretrained(place),
+            speech2landmarks=Speech2Landmarks.from_pretrained(place),
+            landmarks2latents=Landmarks2Latents(generator),
+            generator=create(generator, place),
+        )
+
+    def animate(
+        self,
+        portrait: str | Path,
+        audio: str | Path,
+        output: str | Path | None = None,
+        *,
+        settings: Settings | None = None,
+        overwrite: bool = False,
+        progress: Report | None = None,
+    ) -> Clip:
+        """Make a portrait speak.
+
+        Args:
+            portrait: A picture with a face.
+            audio: A sound file, or a video whose sound is used.
+            output: Where to write the video; None: only hand out the frames.
+            settings: How to animate; by default everything natural, at 25 frames a second.
+            overwrite: Replace an output that exists.
+            progress: Called whenever a piece of work has ended.
+
+        Returns:
+            The clip: iterate over it for RGB frames. With an `output` it has been written.
+
+        Raises:
+            Speech2FaceError: An input, the output or the installation cannot be used.
+        """  # noqa: DOC502 the parts raise it
+        target = None if output is None else Path(output)
+        settings = settings or Settings()
+        job = check(Path(portrait), Path(audio), target, settings, overwrite=overwrite)
+        return self.run(job, progress)
+
+    def run(self, job: Job, progress: Report | None = None) -> Clip:
+        """Do a job whose inputs have been checked; its video is written if it names an output."""
+        clip = self.prepare(job, progress)
+        if job.output is not None:
+            _write(clip, job, job.output)
+        return clip
+
+    def prepare(self, job: Job, progress: Report | None = None) -> Clip:
+        """Find the face, hear the speech and plan the motion: all that comes before the frames."""
+        settings, report = job.settings, progress or _ignore
+
+        def ended(stage: str) -> None:
+            report(Progress(stage=stage, done=1, total=1))
+
+        portrait = prepare_portrait(
+            job.image,
+            self.tracker,
+            size=settings.size,
+            select=settings.face_select,
+            force=settings.force,
+        )
+        ended("portrait")
+        speech = read_speech(job.audio)
+        ended("sound")
+        rest = normalize(portrait.face.mesh)
+        track = scaled(self.speech2landmarks(speech, rest), rest, settings.expression_scale)
+        ended("landmarks")
+        controls = direct(speech, settings, len(track), track.fps)
+        ended("controls")
+        latents = self.landmarks2latents(track, controls, portrait)
+        ended("latents")
+        frames = frames_for(job.duration, settings.rate)
+        latents = at_rate(latents, settings, min(frames, settings.preview or frames))
+        return Clip(portrait, latents, self.generator, settings, report)
+
+
+def scaled(track: LandmarkTrack, rest: Float[np.ndarray, "70 3"], strength: float) -> LandmarkTrack:
+    """Make the motion away from the resting face stronger or weaker."""
+    if strength == 1:
+        return track
+    points = rest + strength * (track.points - rest)
+    return replace(track, points=points.astype(np.float32))
+
+
+def at_rate(latents: LatentTrack, settings: Settings, frames: int) -> LatentTrack:
+    """Bring latents to the rate of the video: motion is resampled, frames never are."""
+    values = resample(latents.values, latents.fps, settings.rate, frames)
+    return replace(latents, values=values, fps=settings.rate)
+
+
+def _write(clip: Clip, job: Job, output: Path) -> None:
+    """Encode a clip with its sound while it is drawn, and say beside it how it was made."""
+    cut = None if job.settings.preview is None else len(clip) / clip.latents.fps
+    with VideoWriter(
+        output,
+        size=clip.size,
+        fps=clip.latents.fps,
+        sound=job.audio,
+        overwrite=job.overwrite,
+        tags=SYNTHETIC_TAGS,
+        seconds=cut,
+    ) as video:
+        for frame in clip:
+            video.write(frame)
+    sidecar(output, settings=job.settings, inputs={"portrait": job.portrait, "audio": job.audio})
+
+
+def _ignore(progress: Progress) -> None:
+    del progress
