@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 
 from speech2face.errors import InputError, MediaError
 from speech2face.media.ffmpeg import FfmpegProcess, input_file
@@ -149,7 +149,7 @@ class _FfmpegSource:
         with FfmpegProcess(arguments, doing=doing, gives=True) as process:
             while True:
                 block = np.empty((rate * _BLOCK_SECONDS, channels), "<f4")
-                read = process.read_into(memoryview(block).cast("B"))
+                read = process.read_into(block.data.cast("B"))
                 yield block[: read // (_SAMPLE_BYTES * channels)]
                 if read < block.nbytes:
                     break
@@ -166,7 +166,7 @@ def _opened(path: Path) -> Iterator[_Source]:
     Raises:
         InputError: There is no such file, or its sound lasts 0 s.
         MediaError: It holds no sound that can be decoded.
-    """
+    """  # noqa: DOC502 require_file and _not_empty raise the first
     require_file(path, "sound")
     file = _opened_by_soundfile(path)
     if file is not None:

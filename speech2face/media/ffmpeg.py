@@ -73,7 +73,7 @@ def run_ffmpeg(arguments: Sequence[str], *, doing: str) -> None:
     Raises:
         MediaError: It failed; its last words are in the message.
         OutputError: It failed because the disk is full.
-    """
+    """  # noqa: DOC502 finish raises them
     with FfmpegProcess(arguments, doing=doing) as process:
         process.finish()
 
@@ -108,7 +108,7 @@ class FfmpegProcess:
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 **_own_group(),
-            )
+            )  # pyright: ignore[reportAttributeAccessIssue] bytes, as nothing asks for text
         except OSError as error:
             msg = f"{ffmpeg} cannot be started ({error}); install imageio-ffmpeg again"
             raise MediaError(msg) from error
@@ -124,13 +124,13 @@ class FfmpegProcess:
         Raises:
             MediaError: ffmpeg has ended; its last words are in the message.
             OutputError: ffmpeg has ended because the disk is full.
-        """  # noqa: DOC502 finish raises them
+        """  # noqa: DOC501,DOC502 finish raises them
         pipe = self._process.stdin
         assert pipe is not None, "this process was started without feeds=True"  # noqa: S101
         try:
             while data:
                 data = data[pipe.write(data) :]
-        except (BrokenPipeError, OSError):
+        except OSError:
             self.finish()
             raise  # ffmpeg says that all went well, and yet it does not listen: a bug
 

@@ -192,7 +192,7 @@ def _composite(
 
 def _register_heif() -> None:
     try:
-        import pillow_heif  # noqa: PLC0415 an extra
+        import pillow_heif  # noqa: PLC0415 # pyright: ignore[reportMissingImports] an extra
     except ImportError:
         return
     pillow_heif.register_heif_opener()

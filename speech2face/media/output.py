@@ -46,9 +46,15 @@ def check_output(path: Path, *, overwrite: bool) -> Path:
         if not overwrite:
             msg = f"the output {path} exists already; choose another name, or overwrite it with -y"
             raise OutputError(msg)
-    free = shutil.disk_usage(folder).free
-    if free < _SPARE_BYTES:
-        msg = f"the disk of {folder} is full ({free >> 20} MiB left); free some space and try again"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        msg = (
+            f"the folder {folder} may not be written to; choose another, or change its permissions"
+        )
+        raise OutputError(msg)
+    room = shutil.disk_usage(folder)
+    if room.total > 0 and room.free < _SPARE_BYTES:  # some virtual file systems count nothing
+        left = room.free >> 20
+        msg = f"the disk of {folder} is full ({left} MiB left); free some space and try again"
         raise OutputError(msg)
     return place
 
@@ -70,14 +76,17 @@ def atomic_output(path: Path, overwrite: bool) -> Iterator[Path]:
     Raises:
         OutputError: See `check_output`; or the disk filled up meanwhile; or another run made a
             file of that name meanwhile.
-    """
+    """  # noqa: DOC501 what the block raises passes through
     place = check_output(path, overwrite=overwrite)
-    temporary = place.with_name(f".{place.stem[:80]}.{secrets.token_hex(4)}.part{place.suffix}")
+    temporary = place.with_name(f".{place.stem[:40]}.{secrets.token_hex(4)}.part{place.suffix}")
     try:
         try:
             temporary.touch(exist_ok=False)
         except OSError as error:
-            msg = f"nothing can be written into {place.parent} ({error.strerror}); choose a folder you own"
+            msg = (
+                f"nothing can be written into {place.parent} ({error.strerror}); "
+                "choose a folder that you may write to"
+            )
             raise OutputError(msg) from error
         try:
             yield temporary
@@ -93,7 +102,11 @@ def atomic_output(path: Path, overwrite: bool) -> Iterator[Path]:
 
 
 def _publish(temporary: Path, place: Path, *, overwrite: bool) -> None:
-    """Give the finished file its name; without `overwrite` an existing file is never replaced."""
+    """Give the finished file its name; without `overwrite` an existing file is never replaced.
+
+    Raises:
+        OutputError: The name is taken meanwhile, or cannot be given.
+    """  # noqa: DOC501 one is raised to be caught here
     try:
         if overwrite:
             temporary.replace(place)
