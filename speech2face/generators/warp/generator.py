@@ -33,6 +33,8 @@ _LIDS = (
 )
 _BASE_CELLS = 128
 """Nodes along each side of the patch that covers the whole crop."""
+_SLIT_CELLS = 64
+"""Nodes along the width of a slit's patches: an eye is some 35 of them wide."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +120,7 @@ class WarpGenerator:
         moves = points.displacements(placed)
         size = state.picture.shape[-1]
         frames = warp(
-            state.picture.expand(len(values), -1, -1, -1), crop_grid(state.base.sources(moves), size)
+            state.picture.expand(len(values), -1, -1, -1), state.base.grid(moves)
         )
         gaze = _tensor(latents.gaze, self.device)
         for opening, eyeball, picture in zip(
@@ -144,10 +146,9 @@ class WarpGenerator:
         inside: Float[Tensor, "batch 3 height width"],
     ) -> None:
         """Draw a slit's two sides and what is between them into the frames."""
-        size = state.picture.shape[-1]
         picture = state.picture.expand(len(frames), -1, -1, -1)
-        above = warp(picture, crop_grid(opening.above.sources(moves), size))
-        below = warp(picture, crop_grid(opening.below.sources(moves), size))
+        above = warp(picture, opening.above.grid(moves))
+        below = warp(picture, opening.below.grid(moves))
         lower, gap = slit.below(soft=0.6), slit.inside()
         drawn = above * (1 - lower) + below * lower
         drawn = drawn * (1 - gap) + inside * gap
@@ -173,7 +174,7 @@ class WarpGenerator:
         half = (side - skull).norm(dim=1)
         gaps = shape[:, landmarks.LOWER_LIP_INNER, 1] - shape[:, landmarks.UPPER_LIP_INNER, 1]
         frame = MouthFrame(
-            pixels=state.mouth.above.pixels(), skull=skull, jaw=jaw, inward=inner - skull,
+            pixels=state.mouth.above.pixels, skull=skull, jaw=jaw, inward=inner - skull,
             along=(side - skull) / half[:, None], unit=2 * half, gap=gaps.amax(1),
         )  # fmt: skip
         grid = crop_grid(self._rigid(state, state.mouth, pose), size)
@@ -189,7 +190,7 @@ class WarpGenerator:
         anchors = points.rest[landmarks.RIGID]
         rest = _tensor(points.pixels[landmarks.RIGID], self.device)
         placed = points.place(anchors.expand(len(pose), -1, -1), pose)[..., :2]
-        pixels = opening.above.pixels()
+        pixels = opening.above.pixels
         middle = pixels.mean((0, 1))
         near = torch.softmax(-((rest - middle) ** 2).sum(1) / (2 * 30.0**2), 0)
         shift = ((placed - rest) * near[None, :, None]).sum(1)
@@ -229,7 +230,7 @@ class WarpGenerator:
     ) -> _Opening:
         """Lay the two patches of a slit: each forgets the other side's edge and what is near it."""
         flat = points.pixels
-        cell = max(1, size // 256)
+        cell = max(1, round((box[2] - box[0]) / _SLIT_CELLS))
         near = _near(flat, box) & points.seen
         axis = flat[upper[-1]] - flat[upper[0]]
         width = float(np.linalg.norm(axis))
@@ -290,7 +291,7 @@ def _base_members(points: ControlPoints) -> Int[np.ndarray, " members"]:
 
 def _slit(opening: _Opening, placed: Float[Tensor, "batch points 3"], margin: float = 0) -> Slit:
     return locate(
-        placed[:, opening.upper, :2], placed[:, opening.lower, :2], opening.above.pixels(), margin
+        placed[:, opening.upper, :2], placed[:, opening.lower, :2], opening.above.pixels, margin
     )
 
 

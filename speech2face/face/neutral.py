@@ -1,0 +1,90 @@
+"""The portrait with its lips closed: what speech starts from, whatever the picture shows.
+
+Closed lips have no gap in any face, so the opening that a portrait shows can be read off without
+knowing the person: it is the smallest mix of jaw and lip channels that removes the gap.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from speech2face import landmarks
+from speech2face.face.normalize import fit_head
+from speech2face.face.rig import Rig
+
+OPENING_CHANNELS = (
+    "jawOpen", "mouthUpperUp_L", "mouthUpperUp_R", "mouthLowerDown_L", "mouthLowerDown_R",
+)  # fmt: skip
+"""Rig channels that part the lips."""
+
+_RIDGE = 0.02
+"""Price of a weight against a gap of one eye distance: among mixes that close the lips, the smallest
+that does so within a hundredth."""
+_STEPS = 300
+
+
+def in_rig_frame(mesh: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, "478 3"]:
+    """Bring a mesh from pixels to the rig's frame: frontal, in eye distances."""
+    head = fit_head(mesh)
+    return ((mesh - head.translation) @ head.rotation / head.scale).astype(np.float32)
+
+
+def source_opening(mesh: Float[np.ndarray, "478 3"], rig: Rig) -> Float[np.ndarray, " channels"]:
+    """Read how far the portrait opens its mouth, as rig weights (zero but for opening channels).
+
+    Args:
+        mesh: The portrait's mesh in pixels.
+        rig: The rig.
+    """
+    face = in_rig_frame(mesh)
+    gap = np.maximum(_gaps(face), 0)
+    channels = [rig.index(name) for name in OPENING_CHANNELS]
+    effect = np.stack([_gaps(rig.deltas[channel]) for channel in channels], 1).astype(np.float64)
+    hessian = effect.T @ effect + _RIDGE * np.eye(len(channels))
+    weights = bounded_least_squares(
+        hessian, (effect.T @ gap)[None], np.zeros(len(channels)), np.full(len(channels), 1.5)
+    )[0]
+    result = np.zeros(len(rig.names), np.float32)
+    result[channels] = weights
+    return result
+
+
+def closed_mesh(mesh: Float[np.ndarray, "478 3"], rig: Rig) -> Float[np.ndarray, "478 3"]:
+    """Give the portrait's mesh in the rig's frame with its lips closed."""
+    face = in_rig_frame(mesh) - rig.offsets(source_opening(mesh, rig))
+    upper, lower = landmarks.UPPER_LIP_INNER[1:-1], landmarks.LOWER_LIP_INNER[1:-1]
+    middle = (face[upper] + face[lower]) / 2
+    face[upper], face[lower] = middle, middle
+    return face
+
+
+def bounded_least_squares(
+    hessian: Float[np.ndarray, "n n"],
+    linear: Float[np.ndarray, "rows n"],
+    low: Float[np.ndarray, " n"],
+    high: Float[np.ndarray, " n"],
+) -> Float[np.ndarray, "rows n"]:
+    """Minimise w' H w / 2 - g' w within bounds, for many right sides g at once.
+
+    Accelerated projected gradient (Beck and Teboulle 2009): every row shares the matrix, so one
+    step is one matrix product.
+    """
+    step = 1 / float(np.linalg.eigvalsh(hessian)[-1])
+    weights = np.clip(np.linalg.solve(hessian, linear.T).T, low, high)
+    ahead, momentum = weights, 1.0
+    for _ in range(_STEPS):
+        moved = np.clip(ahead - step * (ahead @ hessian - linear), low, high)
+        following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
+        ahead = moved + (momentum - 1) / following * (moved - weights)
+        weights, momentum = moved, following
+    return weights
+
+
+def _gaps(points: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, " pairs"]:
+    """Measure how far the inner lips are apart, pair by pair, downwards."""
+    upper, lower = landmarks.UPPER_LIP_INNER[1:-1], landmarks.LOWER_LIP_INNER[1:-1]
+    return points[lower, 1] - points[upper, 1]
+
+
+def speaking_rest(mesh: Float[np.ndarray, "478 3"], rig: Rig) -> Float[np.ndarray, "70 3"]:
+    """Give the normalized landmarks that speech starts from: the portrait's, with closed lips."""
+    return landmarks.from_mesh(closed_mesh(mesh, rig)).astype(np.float32)

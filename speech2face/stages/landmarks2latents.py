@@ -1,0 +1,131 @@
+"""Landmarks2Latents: landmarks and controls become the latents of one generator.
+
+For the warp generator the latents are rig weights, so the stage is a solve and not a network: the
+weights whose landmarks lie nearest to those asked for, within bounds, with the gap of the lips
+weighted so that closures stay closures. Emotion, blink, brows, gaze and pose are added on their own
+channels; the solve knows what emotion does to the lips and closes them all the same.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from speech2face import landmarks
+from speech2face.errors import InputError
+from speech2face.face.expressions import expression_weights
+from speech2face.face.neutral import OPENING_CHANNELS, bounded_least_squares, in_rig_frame
+from speech2face.face.neutral import source_opening
+from speech2face.face.rig import Rig, load_rig
+from speech2face.generators.warp.latents import WarpLatents
+from speech2face.types import ControlTrack, LandmarkTrack, LatentTrack, Portrait
+
+_MOUTH_CHANNELS = ("jaw", "mouth")
+"""Prefixes of the channels that speech may move."""
+_HIGHEST = 1.3
+"""A rig weight beyond this leaves the range that the rig was designed for."""
+
+_LIP_WEIGHT, _JAW_WEIGHT, _DEPTH_SHARE, _GAP_WEIGHT = 1.0, 0.25, 0.35, 4.0
+"""Price of an error of lips, of the jaw line, of their depth (which a picture shows least), and of
+the lips' gap (which is looked at most)."""
+_RIDGE = 2e-3
+"""Price of a weight of 1 against an error of one eye distance at one landmark."""
+
+_BROW = {"browInnerUp_L": 0.35, "browInnerUp_R": 0.35, "browOuterUp_L": 0.45, "browOuterUp_R": 0.45}
+"""Rig weights of a full brow raise in speech."""
+_LID_PER_DEGREE = 0.018
+"""Upper lids follow the gaze: share of a blink for each degree downwards."""
+
+
+class Landmarks2Latents:
+    """Fits the latents of a generator to landmarks and controls."""
+
+    def __init__(self, space: str) -> None:
+        """Choose the latent space.
+
+        Raises:
+            InputError: There is no fit for that space.
+        """
+        if space != "warp":
+            msg = f"no Landmarks2Latents fits the latent space {space!r}; use warp"
+            raise InputError(msg)
+        self.space = space
+        self.rig: Rig = load_rig()
+
+    def __call__(
+        self, track: LandmarkTrack, controls: ControlTrack, portrait: Portrait
+    ) -> LatentTrack:
+        """Turn landmarks and controls into latents of the same length.
+
+        Args:
+            track: Normalized landmarks of the portrait's face while it speaks.
+            controls: What the director asks for, at the same rate.
+            portrait: Whose latents these are: they are relative to what the portrait shows.
+
+        Raises:
+            InputError: Landmarks and controls differ in rate or length.
+        """
+        if len(track) != len(controls) or track.fps != controls.fps:
+            msg = (
+                f"landmarks have {len(track)} frames at {track.fps} a second, controls "
+                f"{len(controls)} at {controls.fps}; make both from the same sound"
+            )
+            raise InputError(msg)
+        emotion = expression_weights(self.rig, controls.emotion).astype(np.float64)
+        weights = self._mouth(track, portrait, emotion) + emotion
+        self._upper_face(weights, controls)
+        latents = WarpLatents(
+            weights=weights.astype(np.float32), gaze=controls.gaze, pose=controls.pose
+        )
+        return LatentTrack(values=latents.pack(), space=self.space, fps=track.fps)
+
+    def _mouth(
+        self, track: LandmarkTrack, portrait: Portrait, emotion: Float[np.ndarray, "frames channels"]
+    ) -> Float[np.ndarray, "frames channels"]:
+        """Fit the speech channels to the landmarks, given what emotion already does to the lips."""
+        rig = self.rig
+        channels = [
+            i for i, name in enumerate(rig.names) if name.startswith(_MOUTH_CHANNELS)
+        ]  # fmt: skip
+        rest = landmarks.from_mesh(in_rig_frame(portrait.mesh))
+        wanted = (track.points - rest).astype(np.float64)
+        effect = landmarks.from_mesh(rig.deltas).astype(np.float64)
+        price = _prices()
+        spoken = (effect[channels] * price).reshape(len(channels), -1)
+        hessian = spoken @ spoken.T + _RIDGE * np.eye(len(channels))
+        linear = (wanted * price).reshape(len(wanted), -1) @ spoken.T
+        upper, lower = np.array(landmarks.INNER_LIP_GAPS).T
+        gap_of_all = effect[:, lower, 1] - effect[:, upper, 1]
+        gap_effect = gap_of_all[channels] * _GAP_WEIGHT
+        gap = wanted[:, lower, 1] - wanted[:, upper, 1] - emotion @ gap_of_all
+        hessian = hessian + gap_effect @ gap_effect.T
+        linear = linear + gap * _GAP_WEIGHT @ gap_effect.T
+        # Lips that the portrait holds apart may close: just that far, opening channels may go below 0.
+        low = np.where(
+            np.isin(rig.names, OPENING_CHANNELS), -source_opening(portrait.mesh, rig), 0.0
+        )[channels]
+        result = np.zeros((len(wanted), len(rig.names)))
+        result[:, channels] = bounded_least_squares(
+            hessian, linear, low, np.full(len(channels), _HIGHEST)
+        )
+        return result
+
+    def _upper_face(self, weights: Float[np.ndarray, "frames channels"], controls: ControlTrack) -> None:
+        """Add brows and lids to the weights, in place."""
+        rig = self.rig
+        for name, weight in _BROW.items():
+            weights[:, rig.index(name)] += weight * controls.brow
+        down = np.maximum(-controls.gaze[:, 1], 0) * _LID_PER_DEGREE
+        # The rig names the person's own sides: their right eye is at the image's left.
+        for column, name in enumerate(("eyeBlink_R", "eyeBlink_L")):
+            closing = np.maximum(controls.blink[:, column], down)
+            weights[:, rig.index(name)] = np.clip(weights[:, rig.index(name)] + closing, 0, 1)
+            wide = rig.index(name.replace("Blink", "Wide"))
+            squint = rig.index(name.replace("Blink", "Squint"))
+            weights[:, [wide, squint]] *= (1 - controls.blink[:, column])[:, None]
+
+
+def _prices() -> Float[np.ndarray, "70 3"]:
+    price = np.zeros((landmarks.LANDMARKS, 3))
+    price[landmarks.MOUTH] = _LIP_WEIGHT
+    price[landmarks.JAW_LINE] = _JAW_WEIGHT
+    price[:, 2] *= _DEPTH_SHARE
+    return price
