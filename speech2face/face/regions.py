@@ -10,6 +10,24 @@ from speech2face.face.detect import Detection
 
 _LEFT_EYE_CORNER, _RIGHT_EYE_CORNER = 33, 263
 
+# fmt: off
+MOUTH_POINTS = np.array([
+    61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146,
+    76, 184, 74, 73, 72, 11, 302, 303, 304, 408, 306, 307, 320, 404, 315, 16, 85, 180, 90, 77,
+    62, 183, 42, 41, 38, 12, 268, 271, 272, 407, 292, 325, 319, 403, 316, 15, 86, 179, 89, 96,
+    78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
+])
+"""The mesh points of the lips: four closed contours from the outer edge to the inner one."""
+LEFT_EYE_POINTS = np.array([
+    33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7,
+    130, 247, 30, 29, 27, 28, 56, 190, 243, 112, 26, 22, 23, 24, 110, 25,
+    468, 469, 470, 471, 472,
+])
+"""The mesh points of the left eye as seen: edge of the lids, the ring around it, iris."""
+# fmt: on
+_MOUTH_SIDE, _EYE_SIDE = 1.25, 0.62
+"""Sides of the local regions in outer-eye distances: the widest open mouth fits, and an eye."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
@@ -30,18 +48,30 @@ class Region:
         middle = np.full(2, (size - 1) / 2)
         return np.concatenate([linear, (middle - linear @ self.centre)[:, None]], 1)
 
-    def cut(self, image: UInt8[np.ndarray, "height width 3"], size: int) -> UInt8[np.ndarray, "..."]:
+    def cut(
+        self, image: UInt8[np.ndarray, "height width 3"], size: int
+    ) -> UInt8[np.ndarray, "..."]:
         """Cut the region out at `size` x `size`; what lies outside the picture is black."""
-        shrinking = size < self.side
-        return cv2.warpAffine(
-            image, self.to_region(size), (size, size),
-            flags=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR,
-        )  # fmt: skip
+        to_region = self.to_region(size)
+        shrink = int(self.side / size)
+        if shrink > 1:
+            # Bilinear sampling alone would skip pixels; whole blocks are averaged first.
+            image, to_cut = _shrunk(image, self, shrink)
+            to_region = to_region @ to_cut
+        return cv2.warpAffine(image, to_region, (size, size), flags=cv2.INTER_LINEAR)
+
+    def to_cut(
+        self, points: Float[np.ndarray, "points dims"], size: int
+    ) -> Float[np.ndarray, "points dims"]:
+        """Bring points of the picture to the pixels of a `size` x `size` cut; a z scales along."""
+        forward = self.to_region(size)
+        flat = points[:, :2] @ forward[:, :2].T + forward[:, 2]
+        return np.concatenate([flat, points[:, 2:] * size / self.side], 1).astype(np.float32)
 
     def to_image(
-        self, points: Float[np.ndarray, "points 3"], size: int
-    ) -> Float[np.ndarray, "points 3"]:
-        """Bring points of a `size` x `size` cut back to the picture's pixels, z in the same unit."""
+        self, points: Float[np.ndarray, "points dims"], size: int
+    ) -> Float[np.ndarray, "points dims"]:
+        """Bring points of a `size` x `size` cut back to the picture's pixels; a z scales along."""
         forward = self.to_region(size)
         flat = np.linalg.solve(forward[:, :2], (points[:, :2] - forward[:, 2]).T).T
         return np.concatenate([flat, points[:, 2:] * self.side / size], 1).astype(np.float32)
@@ -68,3 +98,53 @@ def region_of_mesh(mesh: Float[np.ndarray, "478 3"], margin: float = 1.5) -> Reg
     return Region(
         centre=upright.T @ ((low + high) / 2), side=float(max(high - low)) * margin, roll=roll
     )
+
+
+def region_of_mouth(mesh: Float[np.ndarray, "478 3"]) -> Region:
+    """Put a region around the lips of a mesh, turned so that the eyes are level."""
+    return _local_region(mesh, MOUTH_POINTS[:20], _MOUTH_SIDE)
+
+
+def region_of_eye(mesh: Float[np.ndarray, "478 3"], points: np.ndarray) -> Region:
+    """Put a region around one eye of a mesh, turned so that both eyes are level.
+
+    Args:
+        mesh: In pixels of the picture.
+        points: The mesh points of the eye, ordered as `LEFT_EYE_POINTS`.
+    """
+    # The corners alone: a blink must not move the region.
+    return _local_region(mesh, points[[0, 8]], _EYE_SIDE)
+
+
+def _local_region(mesh: np.ndarray, points: np.ndarray, side: float) -> Region:
+    # In three dimensions, so that a turned head is not magnified.
+    axis = mesh[_RIGHT_EYE_CORNER] - mesh[_LEFT_EYE_CORNER]
+    around = mesh[points, :2]
+    return Region(
+        centre=(around.min(0) + around.max(0)) / 2,
+        side=float(np.linalg.norm(axis)) * side,
+        roll=float(np.arctan2(axis[1], axis[0])),
+    )
+
+
+def _shrunk(
+    image: UInt8[np.ndarray, "height width 3"], region: Region, factor: int
+) -> tuple[UInt8[np.ndarray, "height2 width2 3"], Float[np.ndarray, "3 3"]]:
+    """Average blocks of pixels around a region.
+
+    Returns:
+        The smaller picture, and the map from its pixels to those of the picture.
+    """
+    height, width = image.shape[:2]
+    # A turned square reaches sqrt(2) of its half side.
+    reach = region.side / 2 * 1.5 + factor
+    left, top = np.clip((region.centre - reach) // factor * factor, 0, [width - 1, height - 1])
+    right, bottom = np.clip(region.centre + reach, [left + 1, top + 1], [width, height])
+    columns = max(1, int(right - left) // factor)
+    rows = max(1, int(bottom - top) // factor)
+    left, top = int(left), int(top)
+    block = image[top : top + rows * factor, left : left + columns * factor]
+    middle = (factor - 1) / 2
+    to_image = np.array([[factor, 0, left + middle], [0, factor, top + middle], [0, 0, 1.0]])
+    smaller = cv2.resize(block, (columns, rows), interpolation=cv2.INTER_AREA)
+    return smaller, to_image

@@ -117,8 +117,9 @@ class FaceMeshTeacher:
         cut = region.cut(image, _SIZE).astype(np.float32)[None] / 255
         outputs = self._landmarks(cut)
         points = next(out for out in outputs if out.size == 478 * 3).reshape(478, 3)
-        presence = max(float(out.ravel()[0]) for out in outputs if out.size == 1)
-        # Both single outputs are logits: face presence, and a tongue score that stays lower.
+        # Two outputs are single numbers: the logit of presence has four axes, the other (a
+        # probability that the tongue shows) two.
+        presence = next(float(out.item()) for out in outputs if out.shape == (1, 1, 1, 1))
         mesh = region.to_image(points, _SIZE)
         flat = mesh[_BLENDSHAPE_POINTS, :2][None].astype(np.float32)
         scores = self._blendshapes(flat)[0].ravel()

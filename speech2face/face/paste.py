@@ -1,0 +1,85 @@
+"""Put animated crops back into the whole picture."""
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from speech2face.types import Portrait
+
+_FADE = 0.12
+"""Width of the matte's soft border over the crop's side."""
+_CHANGED = 6.0
+"""Change in grey levels at which the picture's own fine detail is half gone."""
+
+
+class PasteBack:
+    """Adds what changed in the crop to the picture.
+
+    Nothing is resampled that did not change: the picture keeps its own pixels where the crop keeps
+    its own, whatever their resolutions. Where the crop changed, the detail that only the picture
+    has is taken away with the change, because it belongs to what was there before.
+    """
+
+    def __init__(self, portrait: Portrait) -> None:
+        """Prepare everything that the frames share."""
+        self._image = portrait.image
+        self._crop = portrait.crop.astype(np.float32)
+        height, width = portrait.image.shape[:2]
+        size = portrait.crop.shape[0]
+        inverse = cv2.invertAffineTransform(portrait.to_crop.astype(np.float64))
+        corners = np.array([[x, y, 1] for x in (-0.5, size - 0.5) for y in (-0.5, size - 0.5)])
+        reached = corners @ inverse.T
+        left, top = np.clip(np.floor(reached.min(0)), 0, [width, height]).astype(int)
+        right, bottom = np.clip(np.ceil(reached.max(0)) + 1, 0, [width, height]).astype(int)
+        self._part = (slice(top, bottom), slice(left, right))
+        self._to_part = inverse - np.array([[0, 0, left], [0, 0, top]])
+        self._part_size = (right - left, bottom - top)
+        self._scale = float(np.hypot(*portrait.to_crop[:, 0]))
+        matte = self._to_picture(_soft_square(size))
+        # Interpolation rings; outside the crop nothing at all may change.
+        self._matte = np.where(matte > 1e-3, matte, 0)[..., None].clip(0, 1)  # noqa: PLR2004
+        self._original = self._image[self._part].astype(np.float32)
+        self._detail = self._original - self._to_picture(self._crop)
+
+    @property
+    def matte(self) -> Float[np.ndarray, "height width"]:
+        """Where the picture may change: 0 outside, 1 inside, soft between."""
+        whole = np.zeros(self._image.shape[:2], np.float32)
+        whole[self._part] = self._matte[..., 0]
+        return whole
+
+    def __call__(
+        self, crops: UInt8[np.ndarray, "frames size size 3"]
+    ) -> UInt8[np.ndarray, "frames height width 3"]:
+        """Paste a chunk of frames."""
+        frames = np.repeat(self._image[None], len(crops), 0)
+        for frame, crop in zip(frames, crops, strict=True):
+            change = crop - self._crop
+            if not change.any():
+                continue
+            change = self._to_picture(change)
+            frame[self._part] = self._blend(change)
+        return frames
+
+    def _blend(self, change: np.ndarray) -> np.ndarray:
+        if self._scale < 1:
+            amount = cv2.blur(np.abs(change).max(-1), (5, 5))[..., None]
+            gone = amount**2 / (amount**2 + _CHANGED**2)
+            change = change - gone * self._detail
+        return np.clip(np.rint(self._original + self._matte * change), 0, 255).astype(np.uint8)
+
+    def _to_picture(self, values: np.ndarray) -> np.ndarray:
+        """Resample values of the crop at the pixels of the picture's part."""
+        if self._scale > 1:
+            # The crop is finer than the picture: average what falls on one pixel.
+            values = cv2.GaussianBlur(values, (0, 0), 0.45 * (self._scale**2 - 1) ** 0.5)
+        flags = cv2.INTER_CUBIC if self._scale < 1 else cv2.INTER_LINEAR
+        return cv2.warpAffine(values, self._to_part, self._part_size, flags=flags)
+
+
+def _soft_square(size: int) -> Float[np.ndarray, "size size"]:
+    """Give 1 inside, falling smoothly to 0 at the border."""
+    distance = np.minimum(np.arange(size), np.arange(size)[::-1]) / (_FADE * size)
+    ramp = np.clip(distance, 0, 1)
+    ramp = ramp * ramp * (3 - 2 * ramp)
+    return np.outer(ramp, ramp).astype(np.float32)

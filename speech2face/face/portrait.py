@@ -1,0 +1,210 @@
+"""Choose the face of a picture and cut the square around it that generators work on."""
+
+import warnings
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from speech2face.errors import InputError, NoFaceError, Speech2FaceWarning
+from speech2face.face.detect import detect_faces
+from speech2face.face.normalize import pose_of
+from speech2face.face.track import FaceTracker
+from speech2face.types import Face, Portrait
+
+_FACE_HEIGHTS = 2.3
+"""Side of the crop: room for hair and neck, which move along."""
+_UP = 0.06
+"""The crop's middle lies above the face's by this share of the side: hair is higher than chins."""
+_LARGEST = 512
+"""Pixels: crops are not made larger unless asked for."""
+_STEP = 16
+"""Sides are multiples of this, as networks that halve the resolution four times need."""
+_LEVEL = 20.0
+"""Degrees of roll up to which the crop keeps the picture's axes, and with them its very pixels."""
+
+_SMALL_EYES = 48.0
+_LEAST_EYES = 14.0
+"""Pixels between the irises: below the first the result is coarse, below the second the lids and
+lips are fewer pixels than the motion (measured: see the tracker's model card)."""
+_WARN_YAW, _LAST_YAW = 35.0, 60.0
+"""Degrees of yaw: the far half of the face is narrow, then hidden."""
+_PRESENT = 0.5
+
+
+def prepare_portrait(
+    image: UInt8[np.ndarray, "height width 3"],
+    tracker: FaceTracker,
+    *,
+    size: int | None = None,
+    select: str = "largest",
+    force: bool = False,
+) -> Portrait:
+    """Find the face to animate and cut the square around it.
+
+    Args:
+        image: Upright sRGB.
+        tracker: Finds the faces.
+        size: Side of the crop in pixels, a multiple of 16; None keeps the picture's resolution, up
+            to 512.
+        select: Which face if there are several: "largest", "left", "right", a number (1 is the
+            largest) or "x,y", a pixel in it.
+        force: Accept faces that are too small or too far turned.
+
+    Raises:
+        NoFaceError: There is no face, or none that can be animated.
+        InputError: `select` or `size` is unusable.
+    """
+    if size is not None and (size % _STEP or not 4 * _STEP <= size <= 4 * _LARGEST):
+        msg = f"the size {size} is not usable; give a multiple of {_STEP} from 64 to 2048, like 512"
+        raise InputError(msg)
+    candidates = tracker.find(image, least_score=0.0)
+    faces = [face for face in candidates if face.score >= _PRESENT]
+    if not faces:
+        raise NoFaceError(_no_face_message(image, tracker, candidates))
+    face = _choose(faces, select)
+    _check(face, force=force)
+    to_crop, side = _square(face.mesh, size)
+    return Portrait(
+        image=image, face=face, crop=_cut(image, to_crop, side), to_crop=to_crop.astype(np.float32)
+    )
+
+
+def _no_face_message(
+    image: UInt8[np.ndarray, "height width 3"], tracker: FaceTracker, candidates: list[Face]
+) -> str:
+    height, width = image.shape[:2]
+    seen = f"best score {max((f.score for f in candidates), default=0.0):.2f}, {_PRESENT} is needed"
+    for turns, words in ((1, "left"), (3, "right"), (2, "upside down")):
+        turned = np.ascontiguousarray(np.rot90(image, turns))
+        if detect_faces(turned) and tracker.find(turned):
+            advice = (
+                "it seems to lie upside down: turn it by 180 degrees"
+                if turns == 2  # noqa: PLR2004 - two quarter turns
+                else f"it seems to lie on its side: turn it by 90 degrees to the {words}"
+            )
+            break
+    else:
+        advice = "use an upright photograph of a face, seen from the front, or crop closer to it"
+    return (
+        f"no face was found in the picture of {width} x {height} px ({seen}); "
+        f"expected one person's face, 48 px or more between the eyes; {advice}"
+    )
+
+
+def _choose(faces: list[Face], select: str) -> Face:
+    """Pick the face that was asked for.
+
+    Raises:
+        InputError: There is no such face, or `select` is none of the known words.
+    """
+    boxes = ", ".join(f"{number}: {_box(face)}" for number, face in enumerate(faces, 1))
+    middles = np.array([(face.box[:2] + face.box[2:]) / 2 for face in faces])
+    if select == "largest":
+        if len(faces) > 1:
+            msg = (
+                f"the picture shows {len(faces)} faces ({boxes}); taking 1, the largest: "
+                "choose another by its number, left, right or x,y"
+            )
+            warnings.warn(msg, Speech2FaceWarning, stacklevel=3)
+        return faces[0]
+    if select in {"left", "right"}:
+        order = np.argsort(middles[:, 0])
+        return faces[int(order[0 if select == "left" else -1])]
+    try:
+        numbers = [float(text) for text in select.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 1 and numbers[0] in range(1, len(faces) + 1):
+        return faces[int(numbers[0]) - 1]
+    if len(numbers) == 2:  # noqa: PLR2004 - x and y
+        point = np.array(numbers)
+        inside = [f for f in faces if (f.box[:2] <= point).all() and (point <= f.box[2:]).all()]
+        if inside:
+            return inside[-1]  # the smallest of those that overlap
+    msg = (
+        f"there is no face {select!r} in the picture; its faces are {boxes}; choose one by its "
+        "number, by a pixel x,y in it, or write largest, left or right"
+    )
+    raise InputError(msg)
+
+
+def _box(face: Face) -> str:
+    left, top, right, bottom = (round(float(value)) for value in face.box)
+    return f"x {left}-{right}, y {top}-{bottom}"
+
+
+def _check(face: Face, *, force: bool) -> None:
+    """Warn of a face that will animate badly.
+
+    Raises:
+        NoFaceError: It cannot be animated at all, and `force` is not set.
+    """
+    eyes = float(np.linalg.norm(face.mesh[473] - face.mesh[468]))
+    yaw = abs(float(pose_of(face.mesh)[0]))
+    if eyes < _LEAST_EYES and not force:
+        msg = (
+            f"the face is too small: {eyes:.0f} px between the eyes, at least {_LEAST_EYES:.0f} "
+            f"are needed, {_SMALL_EYES:.0f} are good; use a larger picture of it, or force it"
+        )
+        raise NoFaceError(msg)
+    if yaw > _LAST_YAW and not force:
+        msg = (
+            f"the face is turned by {yaw:.0f} degrees, at most {_LAST_YAW:.0f} can be animated, up "
+            f"to {_WARN_YAW:.0f} well; use a picture from nearer the front, or force it"
+        )
+        raise NoFaceError(msg)
+    if eyes < _SMALL_EYES:
+        msg = (
+            f"the face is small: {eyes:.0f} px between the eyes; from {_SMALL_EYES:.0f} it is good"
+        )
+        warnings.warn(msg, Speech2FaceWarning, stacklevel=3)
+    if yaw > _WARN_YAW:
+        msg = f"the face is turned by {yaw:.0f} degrees; up to {_WARN_YAW:.0f} look better"
+        warnings.warn(msg, Speech2FaceWarning, stacklevel=3)
+
+
+def _square(
+    mesh: Float[np.ndarray, "478 3"], size: int | None
+) -> tuple[Float[np.ndarray, "2 3"], int]:
+    """Place the crop.
+
+    Returns:
+        The map from the picture's pixels to the crop's, and the crop's side in pixels.
+    """
+    axis = mesh[263, :2] - mesh[33, :2]
+    roll = float(np.arctan2(axis[1], axis[0]))
+    if abs(np.rad2deg(roll)) < _LEVEL:
+        roll = 0.0
+    cos, sin = np.cos(roll), np.sin(roll)
+    upright = np.array([[cos, sin], [-sin, cos]])
+    turned = mesh[:, :2] @ upright.T
+    low, high = turned.min(0), turned.max(0)
+    # Of a face that looks up or down the height shrinks, the width does not.
+    wanted = _FACE_HEIGHTS * float(max(high[1] - low[1], (high[0] - low[0]) * 1.1))
+    native = max(4 * _STEP, round(wanted / _STEP) * _STEP)
+    side = size or min(native, _LARGEST)
+    scale = side / native
+    middle = (low + high) / 2 - [0, _UP * native]
+    corner = middle - (native - 1) / 2
+    if roll == 0:
+        # Whole pixels: a crop at the picture's resolution holds the picture's own values.
+        corner = np.round(corner)
+    # Pixel centres are integers: the edges of both squares, half a pixel out, fall together.
+    shift = -scale * corner + (scale - 1) / 2
+    return np.concatenate([scale * upright, shift[:, None]], 1), side
+
+
+def _cut(
+    image: UInt8[np.ndarray, "height width 3"], to_crop: Float[np.ndarray, "2 3"], side: int
+) -> UInt8[np.ndarray, "side side 3"]:
+    """Cut the square out; beyond the picture's edge its last pixels go on."""
+    scale = float(np.hypot(*to_crop[:, 0]))
+    flags = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_LINEAR
+    if scale < 1:
+        # Sampling alone would skip pixels of a larger picture: first take away what the crop
+        # cannot show (Gaussian of half a crop pixel, in pixels of the picture).
+        image = cv2.GaussianBlur(image, (0, 0), 0.45 * (1 / scale**2 - 1) ** 0.5)
+    return cv2.warpAffine(
+        image, to_crop, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )

@@ -1,0 +1,1 @@
+"""Recipes and loops that make the shipped weights."""
