@@ -1,0 +1,136 @@
+"""What is measured on: held-out clips of the GRID corpus and held-out portraits, by name.
+
+GRID (Cooke, Barker, Cunningham, Shao 2006): 3-second clips at 25 frames a second, with word times
+in 1/25000 s. Held out are the speakers s31 and s32 and every tenth clip of s1.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib import resources
+from itertools import chain, zip_longest
+from pathlib import Path
+
+from speech2face.errors import InputError
+
+_ALIGN_UNIT = Fraction(1, 25_000)
+"""Seconds in one unit of an `.align` file."""
+
+_SILENT_WORDS = frozenset({"sil", "sp"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """A word and when it is said."""
+
+    text: str
+    start: float
+    """Seconds."""
+    end: float
+    """Seconds."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether it stands for a pause."""
+        return self.text in _SILENT_WORDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridClip:
+    """One sentence of the corpus, picture and sound in one file."""
+
+    video: Path
+    speaker: str
+    words: tuple[Word, ...]
+    """In order, pauses included; empty where the corpus has no times for the clip."""
+
+    @property
+    def name(self) -> str:
+        """Name the clip so that it is unique over speakers."""
+        return f"{self.speaker}_{self.video.stem}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetPortrait:
+    """A portrait of the contact sheets."""
+
+    portrait: Path
+    why: str
+    """What is hard about it."""
+
+
+def read_words(path: Path) -> tuple[Word, ...]:
+    """Read an `.align` file: "start end word" in 1/25000 s on each line.
+
+    Raises:
+        InputError: A line is something else.
+    """
+    words = []
+    for line in path.read_text(encoding="ascii").splitlines():
+        try:
+            start, end, text = line.split()
+            seconds = [float(int(value) * _ALIGN_UNIT) for value in (start, end)]
+        except ValueError as error:
+            msg = (
+                f"{path} has the line {line!r}, expected 'start end word'; give a GRID .align file"
+            )
+            raise InputError(msg) from error
+        words.append(Word(text=text, start=seconds[0], end=seconds[1]))
+    return tuple(words)
+
+
+def held_out_clips(data: Path, count: int) -> list[GridClip]:
+    """List held-out clips, the speakers in turn, those with word times first.
+
+    Args:
+        data: The folder that holds `grid/`.
+        count: How many at most.
+
+    Raises:
+        InputError: There are none.
+    """
+    folders = {"s31": 1, "s32": 1, "s1": 10}
+    speakers = []
+    for speaker, step in folders.items():
+        videos = sorted((data / "grid" / speaker).glob("*.mp4"))[::step]
+        clips = [_clip(video, speaker) for video in videos]
+        speakers.append(sorted(clips, key=lambda clip: not clip.words))
+    turns = chain.from_iterable(zip_longest(*speakers))
+    clips = [clip for clip in turns if clip is not None][:count]
+    if not clips:
+        msg = f"no held-out GRID clips (s1, s31, s32) under {data / 'grid'}; give the data's folder"
+        raise InputError(msg)
+    return clips
+
+
+def _clip(video: Path, speaker: str) -> GridClip:
+    align = video.with_suffix(".align")
+    words = read_words(align) if align.exists() else ()
+    return GridClip(video=video, speaker=speaker, words=words)
+
+
+def measured_portraits(data: Path) -> list[Path]:
+    """List the held-out portraits that measurements drive."""
+    names: list[str] = _held_out()["measured"]["portraits"]
+    return [_existing(data, name) for name in names]
+
+
+def sheet_portraits(data: Path) -> list[SheetPortrait]:
+    """List the held-out portraits of the contact sheets."""
+    return [
+        SheetPortrait(portrait=_existing(data, row["portrait"]), why=row["why"])
+        for row in _held_out()["sheets"]
+    ]
+
+
+def _held_out() -> dict:
+    text = (resources.files("speech2face.evaluation") / "held_out.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def _existing(data: Path, name: str) -> Path:
+    path = data / "portraits" / name
+    if not path.exists():
+        msg = f"the held-out portrait {path} is not there; give the folder that holds portraits/"
+        raise InputError(msg)
+    return path

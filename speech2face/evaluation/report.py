@@ -1,0 +1,250 @@
+"""`python -m speech2face.evaluation.report`: measure the pipeline's videos in tables.
+
+Every command makes the videos it needs (or takes those that are in the work folder already), has
+them judged, prints its table as Markdown and keeps it as Markdown and JSON; `all` does everything.
+The judge is a face landmarker task file that the user brings: --teacher, or
+models/face_landmarker_v2_with_blendshapes.task in the data.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from speech2face.errors import Speech2FaceError
+from speech2face.evaluation import measures, sheets
+from speech2face.evaluation.emotions import LABELS
+from speech2face.evaluation.material import held_out_clips, measured_portraits, sheet_portraits
+from speech2face.evaluation.pipelined import PipelineAnimate
+from speech2face.evaluation.playback import Played, find_browser, play, streams_of
+from speech2face.evaluation.studio import Studio
+from speech2face.evaluation.tables import Table
+from speech2face.face.teacher import FaceMeshTeacher
+
+_TASK = Path("models/face_landmarker_v2_with_blendshapes.task")
+_RATES = ("23.976", "25", "29.97", "30", "50", "60")
+_BLINK_TIMES = (0.6, 1.5, 2.3)
+"""Seconds, within the 3 s of a GRID clip."""
+_SEAM_FRAMES = 25
+
+Data = Annotated[
+    Path, typer.Option(envvar="SPEECH2FACE_DATA", help="Folder with grid/, portraits/.")
+]
+Work = Annotated[Path, typer.Option(help="Where videos and tables are kept.")]
+Teacher = Annotated[Path | None, typer.Option(help="The judge's .task file.")]
+Count = Annotated[int, typer.Option(min=1, help="Held-out clips.")]
+People = Annotated[int, typer.Option(min=1, help="Held-out portraits.")]
+Sounds = Annotated[list[Path] | None, typer.Option("--sound", help="A sound; may be repeated.")]
+Sanity = Annotated[bool, typer.Option(help="Only the rows that need no pipeline.")]
+
+app = typer.Typer(
+    help="Measure finished videos with an independent judge.", no_args_is_help=True,
+    add_completion=False, pretty_exceptions_enable=False,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """What every command works with."""
+
+    data: Path
+    work: Path
+    studio: Studio
+
+    def publish(self, table: Table) -> None:
+        """Print a table and keep it as Markdown and JSON."""
+        self.work.mkdir(parents=True, exist_ok=True)
+        (self.work / f"{table.name}.md").write_text(table.markdown(), encoding="utf-8")
+        (self.work / f"{table.name}.json").write_text(table.json(), encoding="utf-8")
+        typer.echo(table.markdown())
+
+
+def desk(data: Path, work: Path, teacher: Path | None, *, sanity_only: bool = False) -> Desk:
+    """Load the judge and, unless only sanity rows are wanted, the pipeline."""
+    judge = FaceMeshTeacher(teacher or data / _TASK)
+    animate = None if sanity_only else PipelineAnimate()
+    return Desk(
+        data=data, work=work, studio=Studio(animate=animate, judge=judge, folder=work / "videos")
+    )
+
+
+def grid_tables(desk: Desk, count: int, makers: Sequence[Callable[..., Table]]) -> None:
+    """Drive portraits by held-out GRID clips and publish tables about them."""
+    clips = held_out_clips(desk.data, count)
+    pairs = list(desk.studio.pairs(clips, measured_portraits(desk.data)))
+    for maker in makers:
+        desk.publish(maker(pairs))
+
+
+@app.command()
+def sync(
+    data: Data, work: Work, teacher: Teacher = None, count: Count = 40, sanity_only: Sanity = False
+) -> None:
+    """Mouth opening against the real recording's."""
+    grid_tables(desk(data, work, teacher, sanity_only=sanity_only), count, [measures.sync_table])
+
+
+@app.command()
+def silence(
+    data: Data, work: Work, teacher: Teacher = None, count: Count = 40, sanity_only: Sanity = False
+) -> None:
+    """Lip speed in pauses against speech."""
+    grid_tables(desk(data, work, teacher, sanity_only=sanity_only), count, [measures.silence_table])
+
+
+@app.command()
+def motion(
+    data: Data, work: Work, teacher: Teacher = None, count: Count = 40, sanity_only: Sanity = False
+) -> None:
+    """Trembling, head range, lip closure, lost faces."""
+    grid_tables(desk(data, work, teacher, sanity_only=sanity_only), count, [measures.motion_table])
+
+
+@app.command()
+def blinks(
+    data: Data, work: Work, teacher: Teacher = None, people: People = 6, sound: Sounds = None
+) -> None:
+    """Blinks asked for, switched off, and natural ones a minute (on the sounds given)."""
+    blink_report(desk(data, work, teacher), people, sound or [])
+
+
+def blink_report(desk: Desk, people: int, sounds: Sequence[Path]) -> None:
+    """Render the three settings and publish what lids did."""
+    studio, portraits = desk.studio, measured_portraits(desk.data)[:people]
+    clip = held_out_clips(desk.data, 1)[0]
+    asked = ",".join(str(time) for time in _BLINK_TIMES)
+    runs = []
+    for portrait in portraits:
+        for setting, times in ((asked, _BLINK_TIMES), ("off", ())):
+            name = "times" if times else setting
+            video = studio.video(portrait, clip.video, f"blink-{name}", blink=setting)
+            runs.append(measures.BlinkRun(setting=name, track=studio.track(video), asked=times))
+    for index, path in enumerate(sounds):
+        portrait = portraits[index % len(portraits)]
+        track = studio.track(studio.video(portrait, path))
+        runs.append(measures.BlinkRun(setting="natural", track=track, asked=()))
+    desk.publish(measures.blink_table(runs))
+
+
+@app.command()
+def emotion(data: Data, work: Work, teacher: Teacher = None, people: People = 12) -> None:
+    """What the judge reads from faces asked to be happy, sad, angry, surprised."""
+    emotion_report(desk(data, work, teacher), people)
+
+
+def emotion_report(desk: Desk, people: int) -> None:
+    """Render each portrait neutral and with each emotion, and publish what the judge says."""
+    studio = desk.studio
+    sound = held_out_clips(desk.data, 1)[0].video
+    references = []
+    videos = {label: [] for label in LABELS}
+    for portrait in measured_portraits(desk.data)[:people]:
+        neutral = studio.video(portrait, sound, "neutral", emotion="neutral", seed=0)
+        references.append(studio.track(neutral))
+        again = studio.video(portrait, sound, "neutral-again", emotion="neutral", seed=1)
+        videos["neutral"].append(studio.track(again))
+        for label in LABELS[1:]:
+            video = studio.video(portrait, sound, label, emotion=f"{label}:1", seed=0)
+            videos[label].append(studio.track(video))
+    desk.publish(measures.emotion_table(videos, references))
+
+
+@app.command()
+def seam(data: Data, work: Work, teacher: Teacher = None, people: People = 12) -> None:
+    """What shows along the border of the animated square, on frames before encoding."""
+    seam_report(desk(data, work, teacher), people)
+
+
+def seam_report(desk: Desk, people: int) -> None:
+    """Draw the frames of a second of speech on each sheet portrait and publish what is seen."""
+    sound = held_out_clips(desk.data, 1)[0].video
+    animate = PipelineAnimate()
+    found = {
+        row.portrait.stem: animate.seam(row.portrait, sound, _SEAM_FRAMES)
+        for row in sheet_portraits(desk.data)[:people]
+    }
+    desk.publish(measures.seam_table(found))
+
+
+@app.command(name="sheets")
+def sheet(  # noqa: PLR0917 - typer gives each by name
+    data: Data, work: Work, teacher: Teacher = None, sound: Sounds = None, people: People = 12,
+    frames: Annotated[int, typer.Option(min=2, help="Frames on a sheet.")] = 12,
+    close: Annotated[bool, typer.Option(help="Only the face, enlarged.")] = False,
+) -> None:  # fmt: skip
+    """Contact sheets of portraits and sounds, for a person to look at."""
+    sheet_report(desk(data, work, teacher), sound or [], people, frames, close=close)
+
+
+def sheet_report(
+    desk: Desk, sounds: Sequence[Path], people: int, frames: int, *, close: bool
+) -> None:
+    """Write one sheet for each portrait and sound; a GRID clip's real frames stand below."""
+    studio = desk.studio
+    clips = sounds or [clip.video for clip in held_out_clips(desk.data, 3)]
+    for row in sheet_portraits(desk.data)[:people]:
+        for path in clips:
+            video = studio.video(row.portrait, path)
+            track = studio.track(video)
+            indices = sheets.telling_indices(track.mouth_opening, frames)
+            output = desk.work / "sheets" / f"{video.stem}{'_close' if close else ''}.png"
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.unlink(missing_ok=True)
+            sheets.contact_sheet(
+                video, output, title=row.portrait.stem, indices=indices,
+                real=path if path.suffix == ".mp4" and not close else None,
+                focus=track.meshes[:, :, :2] if close else None,
+            )  # fmt: skip
+            typer.echo(f"{output}: {row.why}")
+
+
+@app.command()
+def playback(data: Data, work: Work, teacher: Teacher = None) -> None:
+    """Streams, lengths and a real browser, for six frame rates."""
+    playback_report(desk(data, work, teacher))
+
+
+def playback_report(desk: Desk) -> None:
+    """Make a video of each rate, play it, publish."""
+    portrait, clip = measured_portraits(desk.data)[0], held_out_clips(desk.data, 1)[0]
+    browser = find_browser()
+    played: dict[str, tuple[Played | None, float, str]] = {}
+    for rate in _RATES:
+        video = desk.studio.video(portrait, clip.video, f"fps-{rate}", fps=rate)
+        streams = streams_of(video)
+        report = play(video, browser) if browser else None
+        played[rate] = (report, streams.gap, streams.words)
+    desk.publish(measures.playback_table(played))
+
+
+@app.command(name="all")
+def everything(
+    data: Data, work: Work, teacher: Teacher = None, sound: Sounds = None, count: Count = 40
+) -> None:
+    """All of it, with the default numbers of portraits."""
+    table = desk(data, work, teacher)
+    grid_tables(table, count, [measures.sync_table, measures.silence_table, measures.motion_table])
+    blink_report(table, 6, sound or [])
+    emotion_report(table, 12)
+    seam_report(table, 12)
+    playback_report(table)
+    sheet_report(table, sound or [], 12, 12, close=False)
+
+
+def main() -> None:
+    """Run a command; what the user can mend ends with one line and its exit status.
+
+    Raises:
+        SystemExit: With the error's status.
+    """
+    try:
+        app()
+    except Speech2FaceError as error:
+        typer.echo(f"speech2face: {error}", err=True)
+        raise SystemExit(error.exit_code) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""Measures of a finished video that need no second video: silence, lids, jitter, pose, seam.
+
+Lengths are in outer-eye distances of the face, so that they do not depend on the picture's size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from speech2face import landmarks
+from speech2face.evaluation.judge import JudgedTrack
+from speech2face.evaluation.material import Word
+from speech2face.timing import SPEECH_RATE, samples_at
+
+_PAUSE_MARGIN = 0.12
+"""Seconds at either end of a pause that are not counted: lips lead and follow the sound."""
+
+_PAUSE_LEVEL = 10 ** (-35 / 20)
+"""Where words have no times, frames 35 dB below the loudest ones are pauses."""
+
+_SHORTEST_BLINK = 0.04
+"""Seconds; one frame at 25 frames a second."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blink:
+    """One closing of the lids."""
+
+    time: float
+    """Seconds; the middle of the time during which the lids are more than half shut."""
+    duration: float
+    """Seconds during which the lids are more than half shut."""
+    depth: float
+    """How far they shut: 0 as usual, 1 no gap left."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seam:
+    """How visible the border between the animated crop and the untouched picture is."""
+
+    outside: int
+    """Largest difference of an 8-bit value outside the crop, over all frames; 0 is bit-equal."""
+    step: float
+    """Largest step across the crop's border beyond the source's own step there, 8-bit levels."""
+    step_mean: float
+    """Mean of that step over the border and the frames, 8-bit levels."""
+
+
+def pauses_of_words(
+    words: Sequence[Word], frames: int, fps: Fraction
+) -> Bool[np.ndarray, " frames"]:
+    """Mark the frames that lie inside pauses, a margin away from every word."""
+    times = (np.arange(frames) + 0.5) / float(fps)
+    spoken = np.zeros(frames, bool)
+    for word in words:
+        if not word.silent:
+            spoken |= (times > word.start - _PAUSE_MARGIN) & (times < word.end + _PAUSE_MARGIN)
+    return ~spoken
+
+
+def pauses_of_sound(
+    samples: Float[np.ndarray, " samples"], frames: int, fps: Fraction
+) -> Bool[np.ndarray, " frames"]:
+    """Mark the frames whose sound is 35 dB below the loud ones', a margin away from others."""
+    starts = np.array([samples_at(frame, fps) for frame in range(frames + 1)])
+    power = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
+    held = np.minimum(starts, len(samples))
+    level = np.sqrt(np.diff(power[held]) / (SPEECH_RATE / float(fps)))
+    loud = level > _PAUSE_LEVEL * np.percentile(level, 95)
+    reach = round(_PAUSE_MARGIN * float(fps))
+    spoken = cv2.dilate(loud.astype(np.uint8)[None], np.ones((1, 2 * reach + 1), np.uint8))[0]
+    return spoken == 0
+
+
+def lip_speed(track: JudgedTrack) -> Float[np.ndarray, " frames"]:
+    """Measure how fast the mouth opens or widens, eye distances a second, per frame.
+
+    Opening and width do not change when the head turns a little, lip positions would.
+    """
+    shape = np.stack([track.mouth_opening, track.mouth_width], -1)
+    change = np.linalg.norm(np.diff(shape, axis=0, prepend=shape[:1]), axis=-1)
+    return change * float(track.fps)
+
+
+def silence_ratio(
+    track: JudgedTrack, pauses: Bool[np.ndarray, " frames"]
+) -> tuple[float, float] | None:
+    """Give the mean lip speed in pauses and in speech; None where one of them has no frames."""
+    speed = lip_speed(track)
+    if pauses.all() or not pauses.any():
+        return None
+    return float(speed[pauses].mean()), float(speed[~pauses].mean())
+
+
+def find_blinks(track: JudgedTrack) -> list[Blink]:
+    """Find blinks: times when both lids' gap falls below half of its usual value.
+
+    The usual value is the 80th percentile over the clip, so that an eye half shut in the portrait
+    has its own measure.
+    """
+    gap = track.eye_opening
+    usual = np.percentile(gap, 80, axis=0)
+    open_part = (gap / np.maximum(usual, 1e-6)).mean(-1)
+    return _blinks_of(open_part, float(track.fps))
+
+
+def _blinks_of(open_part: Float[np.ndarray, " frames"], fps: float) -> list[Blink]:
+    shut = np.concatenate([[False], open_part < 0.5, [False]])  # noqa: PLR2004 - half shut
+    edges = np.flatnonzero(shut[1:] != shut[:-1])
+    blinks = []
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        before = _crossing(open_part, start - 1, start)
+        after = _crossing(open_part, end - 1, end)
+        duration = (after - before) / fps
+        if duration < _SHORTEST_BLINK / 2:
+            continue
+        depth = 1 - float(open_part[start:end].min())
+        blinks.append(Blink(time=(before + after) / 2 / fps, duration=duration, depth=depth))
+    return blinks
+
+
+def _crossing(values: Float[np.ndarray, " frames"], left: int, right: int) -> float:
+    """Find where values cross one half between two neighbouring frames; at the ends, the end."""
+    if left < 0:
+        return 0.0
+    if right >= len(values):
+        return float(len(values) - 1)
+    rise = values[right] - values[left]
+    return float(left + (0.5 - values[left]) / rise)
+
+
+def blink_errors(
+    found: Sequence[Blink], asked: Sequence[float], fps: Fraction
+) -> tuple[list[float], int]:
+    """Compare blinks with the times that were asked for.
+
+    Returns:
+        For each time, the frames by which the nearest blink is late (negative: early; infinite
+        without any blink); and how many blinks nobody asked for (more than 5 frames off).
+    """
+    rate = float(fps)
+    late = [
+        min(((blink.time - time) * rate for blink in found), key=abs, default=float("inf"))
+        for time in asked
+    ]
+    extra = sum(all(abs(blink.time - time) * rate > 5 for time in asked) for blink in found)  # noqa: PLR2004
+    return late, extra
+
+
+def jitter(track: JudgedTrack) -> float:
+    """Measure trembling: root mean square second difference of rigid points, eye distances.
+
+    The points move with the skull (nose, eye corners, forehead): speech does not move them, and a
+    head that turns smoothly hardly has second differences.
+    """
+    rigid = track.meshes[:, landmarks.RIGID, :2] / np.median(landmarks.eye_distance(track.points))
+    return float(np.sqrt((np.diff(rigid, 2, axis=0) ** 2).sum(-1).mean()))
+
+
+def head_range(track: JudgedTrack) -> Float[np.ndarray, " 3"]:
+    """Measure how far the head turns: yaw, pitch, roll between 5th and 95th percentile, degrees."""
+    pose = track.pose_against(0)
+    return np.ptp(np.percentile(pose, [5, 95], axis=0), axis=0)
+
+
+def seam(
+    frames: Sequence[UInt8[np.ndarray, "height width 3"]],
+    source: UInt8[np.ndarray, "height width 3"],
+    to_crop: Float[np.ndarray, "2 3"],
+    size: int,
+) -> Seam:
+    """Look for a seam along the border of the crop.
+
+    Args:
+        frames: The video's frames, before encoding, at the picture's own size.
+        source: The picture.
+        to_crop: Affine map from the picture's pixels to the crop's.
+        size: Side of the crop.
+    """
+    height, width = source.shape[:2]
+    white = np.full((size, size), 255, np.uint8)
+    inverse = cv2.invertAffineTransform(to_crop)
+    inside = cv2.warpAffine(white, inverse, (width, height), flags=cv2.INTER_NEAREST) > 0
+    step, step_sum, outside = 0.0, 0.0, 0
+    # A border that coincides with the picture's own edge cannot be seen: only pairs of pixels, one
+    # inside and one outside, count.
+    pairs = [(inside[:, 1:] != inside[:, :-1], 1), (inside[1:] != inside[:-1], 0)]
+    for frame in frames:
+        change = frame.astype(np.int16) - source
+        if not inside.all():
+            outside = max(outside, int(np.abs(change[~inside]).max()))
+        steps = [np.abs(np.diff(change, axis=axis)[border]) for border, axis in pairs]
+        values = np.concatenate(steps)
+        if values.size:
+            step = max(step, float(values.max()))
+            step_sum += float(values.mean())
+    return Seam(outside=outside, step=step, step_mean=step_sum / len(frames))
+
+
+def closure_hits(
+    track: JudgedTrack, words: Sequence[Word], *, closed: float = 0.02, slack: int = 2
+) -> tuple[int, int]:
+    """Count the words that start with p, b or m at whose start the lips meet.
+
+    Args:
+        track: The video's.
+        words: With times.
+        closed: Opening above the clip's own smallest (5th percentile) that counts as closed, in
+            eye distances: parted lips of a portrait have their own zero.
+        slack: Frames before and after the word's start in which the lips may meet.
+
+    Returns:
+        Hits, and how many words were looked at.
+    """
+    opening = track.mouth_opening
+    limit = np.percentile(opening, 5) + closed
+    starts = [word.start for word in words if not word.silent and word.text[0] in "pbm"]
+    hits = 0
+    for start in starts:
+        # The closure precedes its burst, which the aligner puts at the word's start.
+        frame = round(start * float(track.fps))
+        window = opening[max(0, frame - slack - 1) : frame + slack + 1]
+        hits += bool(window.size and window.min() <= limit)
+    return hits, len(starts)
