@@ -5,7 +5,6 @@ Everything that varies in time is a track: its first axis counts frames, `fps` i
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -73,7 +72,7 @@ class ControlTrack:
         return len(self.emotion)
 
     @classmethod
-    def neutral(cls, frames: int, fps: Fraction) -> Self:
+    def neutral(cls, frames: int, fps: Fraction) -> "ControlTrack":
         """Ask for nothing: the portrait's own look, held still."""
         zeros = np.zeros((frames, 8), np.float32)
         return cls(

@@ -129,11 +129,10 @@ def _gaze(
     seconds: Float[np.ndarray, " frames"],
     seed: int,
 ) -> Float[np.ndarray, "frames 2"]:
-    rng = stream(seed, "gaze")
     if plan.gaze == "camera":
         sight = np.zeros((len(seconds), 2))
     elif plan.gaze == "natural":
-        sight = natural_gaze(prosody, seconds, rng)
+        sight = natural_gaze(prosody, seconds, stream(seed, "gaze"))
     else:
         sight = sample(plan.gaze, seconds)
-    return eyes_in_head(sight, pose, seconds, rng)
+    return eyes_in_head(sight, pose, seconds, stream(seed, "tremble"))

@@ -101,8 +101,8 @@ def _decibels(
     power: Float[np.ndarray, "steps bins"], window_energy: float
 ) -> Float[np.ndarray, " steps"]:
     low, high = (_FFT * hertz // SPEECH_RATE for hertz in (100, 4000))
-    mean_square = 2.0 * power[:, low:high].sum(1) / (_FFT * window_energy)
-    return 10.0 * np.log10(np.maximum(mean_square, 1e-10)).astype(np.float64)
+    mean_square = 2.0 * power[:, low:high].sum(1, dtype=np.float64) / (_FFT * window_energy)
+    return 10.0 * np.log10(np.maximum(mean_square, 1e-10))
 
 
 def _autocorrelation(power: Float[np.ndarray, "steps bins"]) -> Float[np.ndarray, "steps lags"]:

@@ -6,7 +6,7 @@ All of them are functions of time alone, so that a longer clip starts like a sho
 import numpy as np
 from jaxtyping import Float
 
-STREAMS = ("emotion", "blink", "gaze", "pose", "brow")
+STREAMS = ("emotion", "blink", "gaze", "tremble", "pose", "brow")
 """Names of the random streams; a control draws from its own only, so none disturbs another."""
 
 

@@ -27,7 +27,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, Self, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -115,7 +115,7 @@ class Timeline:
     """Multiplies emotion and brow raises."""
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path) -> "Timeline":
         """Read a timeline file, TOML or, by its suffix, JSON.
 
         Raises:
@@ -134,7 +134,7 @@ class Timeline:
         return cls.parse(table, source=str(path))
 
     @classmethod
-    def parse(cls, table: object, *, source: str = "timeline") -> Self:
+    def parse(cls, table: object, *, source: str = "timeline") -> "Timeline":
         """Build a timeline from what a file holds: numbers, words, lists and tables.
 
         Args:
