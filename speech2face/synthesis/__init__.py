@@ -1,0 +1,1 @@
+"""Build scripts of the shipped assets, and the data engine."""
