@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import numpy as np
 from jaxtyping import UInt8
@@ -103,7 +102,7 @@ class VideoWriter:
         self.frames: int = 0
         """How many frames were written so far."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "VideoWriter":  # noqa: PYI034 the checks of the tests know no Self here
         """Make the temporary file and start ffmpeg."""
         with ExitStack() as opened:
             self._temporary = opened.enter_context(atomic_output(self._output, self._overwrite))

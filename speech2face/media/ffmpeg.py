@@ -15,7 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import imageio_ffmpeg
 
@@ -27,7 +27,14 @@ _PIPE_BYTES = 1 << 20
 _KEPT_LINES = 12
 """How many of ffmpeg's last words are kept, whatever it says during hours of work."""
 
-_QUOTED_LINES = 3
+_QUOTED_LINES = 2
+
+_EMPTY_WORDS = (
+    "Error opening input file", "Error opening output file", "Error parsing options",
+    "Failed to set value", "Conversion failed", "Task finished", "Terminating thread",
+    "Nothing was written", "Error muxing", "Error submitting", "Error while", "Last message",
+)  # fmt: skip
+"""What ffmpeg says after its reason, and which adds nothing to it."""
 
 _COMPONENT = re.compile(r"^(\[[^\]]* @ 0x[0-9a-fA-F]+\] ?)+")
 _DISK_FULL = ("No space left on device", "Disk quota exceeded")
@@ -175,9 +182,10 @@ class FfmpegProcess:
     @property
     def last_words(self) -> str:
         """The end of what ffmpeg said on its error output, in one line."""
-        return "; ".join(list(self._said)[-_QUOTED_LINES:])
+        telling = [line for line in self._said if not line.startswith(_EMPTY_WORDS)]
+        return "; ".join((telling or list(self._said))[-_QUOTED_LINES:])
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "FfmpegProcess":  # noqa: PYI034 the checks of the tests know no Self here
         """Use the running process."""
         return self
 
