@@ -19,7 +19,8 @@ def resolve(name: str = "auto") -> torch.device:
         msg = f"there is no device named {name!r}; use auto, cpu, cuda, cuda:N or mps"
         raise DeviceError(msg) from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        msg = f"{name} was asked for, this machine has {torch.cuda.device_count()} CUDA devices; use cpu"
+        count = torch.cuda.device_count()
+        msg = f"{name} was asked for, this machine has {count} CUDA devices; use cpu"
         raise DeviceError(msg)
     if device.type == "mps" and not torch.backends.mps.is_available():
         msg = "mps was asked for, this machine has no Apple GPU that torch can use; use cpu"

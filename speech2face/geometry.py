@@ -68,7 +68,9 @@ def identity_grid(
     return torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], -1)
 
 
-def to_normalized(pixels: Float[Tensor, "*batch 2"], height: int, width: int) -> Float[Tensor, "*batch 2"]:
+def to_normalized(
+    pixels: Float[Tensor, "*batch 2"], height: int, width: int
+) -> Float[Tensor, "*batch 2"]:
     """Turn pixel coordinates (centres at integers) into normalized ones."""
     return (2 * pixels + 1) / pixels.new_tensor([width, height]) - 1
 

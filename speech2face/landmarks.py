@@ -15,12 +15,12 @@ LANDMARKS = 70
 # fmt: off
 MESH_TO_LANDMARKS = np.array([
     127, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 356,  # jaw line
-    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,                                      # brows
-    168, 197, 5, 4, 75, 97, 2, 326, 305,                                                # nose
-    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,                          # lids
-    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,                                # lips, outer
-    78, 82, 13, 312, 308, 317, 14, 87,                                                  # lips, inner
-    468, 473,                                                                           # irises
+    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,  # brows
+    168, 197, 5, 4, 75, 97, 2, 326, 305,  # nose
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,  # lids
+    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,  # lips, outer
+    78, 82, 13, 312, 308, 317, 14, 87,  # lips, inner
+    468, 473,  # irises
 ])
 """The mesh point of each landmark."""
 
@@ -42,7 +42,7 @@ FACE_OVAL = np.array([
 """The face's outline, clockwise as seen, from the middle of the forehead."""
 
 RIGID = np.array([33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 98, 327, 10, 151, 9, 8, 234, 454])
-"""Mesh points that move with the skull whatever the face does: nose, eye corners, forehead, ears."""
+"""Mesh points that move with the skull alone: nose, eye corners, forehead, ears."""
 # fmt: on
 
 JAW_LINE = slice(0, 17)

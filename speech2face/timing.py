@@ -55,8 +55,8 @@ def samples_at(frame: int, fps: Fraction, rate: int = SPEECH_RATE) -> int:
 
 
 def resample(
-    values: Float[np.ndarray, "frames *rest"], fps: Fraction, target_fps: Fraction, frames: int
-) -> Float[np.ndarray, "target_frames *rest"]:
+    values: Float[np.ndarray, " frames *rest"], fps: Fraction, target_fps: Fraction, frames: int
+) -> Float[np.ndarray, " target_frames *rest"]:
     """Resample a track to another rate by linear interpolation in time; the last value holds.
 
     Args:

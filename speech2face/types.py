@@ -1,4 +1,4 @@
-"""Frozen values that cross the walls between stages: arrays with axes, units and frames of reference.
+"""Frozen values that cross the walls between stages: arrays with axes, units and their frame.
 
 Everything that varies in time is a track: its first axis counts frames, `fps` is their exact rate.
 """
@@ -51,7 +51,7 @@ class ControlTrack:
     blink: Float[np.ndarray, "frames 2"]
     """How far the lids are shut, left and right eye as seen: 0 as in the portrait, 1 closed."""
     gaze: Float[np.ndarray, "frames 2"]
-    """Turn of the eyes against the portrait's own, degrees: x > 0 to the image's right, y > 0 up."""
+    """Turn of the eyes against the portrait's own in degrees: to the image's right, up."""
     pose: Float[np.ndarray, "frames 3"]
     """Turn of the head against the portrait's own: yaw, pitch, roll in degrees."""
     brow: Float[np.ndarray, " frames"]
@@ -59,7 +59,11 @@ class ControlTrack:
     fps: Fraction
 
     def __post_init__(self) -> None:
-        """Refuse values that no later stage could use, and rows that do not match."""
+        """Refuse values that no later stage could use, and rows that do not match.
+
+        Raises:
+            InputError: A value is not finite, or the rows differ in length.
+        """
         rows = (self.emotion, self.blink, self.gaze, self.pose, self.brow)
         for values in rows:
             _require_finite(values, "controls")
@@ -83,7 +87,7 @@ class ControlTrack:
 
 @dataclass(frozen=True, kw_only=True)
 class LatentTrack:
-    """Landmarks2Latents' result: what drives one generator, in that generator's own latent space."""
+    """Landmarks2Latents' result: what drives one generator, in its own latent space."""
 
     values: Float[np.ndarray, "frames size"]
     space: str

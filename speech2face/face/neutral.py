@@ -17,8 +17,8 @@ OPENING_CHANNELS = (
 """Rig channels that part the lips."""
 
 _RIDGE = 0.02
-"""Price of a weight against a gap of one eye distance: among mixes that close the lips, the smallest
-that does so within a hundredth."""
+"""Price of a weight against a gap of one eye distance: the smallest mix that closes the lips to
+within a hundredth."""
 _STEPS = 300
 
 

@@ -1,6 +1,6 @@
 """What every generator offers: look at the portrait once, then draw frames from latents."""
 
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -10,6 +10,7 @@ from speech2face.types import Portrait
 State = TypeVar("State")
 
 
+@runtime_checkable
 class Generator(Protocol[State]):
     """Draws frames of one portrait; all that depends on the portrait alone is computed once."""
 

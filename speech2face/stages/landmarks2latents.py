@@ -12,8 +12,12 @@ from jaxtyping import Float
 from speech2face import landmarks
 from speech2face.errors import InputError
 from speech2face.face.expressions import expression_weights
-from speech2face.face.neutral import OPENING_CHANNELS, bounded_least_squares, in_rig_frame
-from speech2face.face.neutral import source_opening
+from speech2face.face.neutral import (
+    OPENING_CHANNELS,
+    bounded_least_squares,
+    in_rig_frame,
+    source_opening,
+)
 from speech2face.face.rig import Rig, load_rig
 from speech2face.generators.warp.latents import WarpLatents
 from speech2face.types import ControlTrack, LandmarkTrack, LatentTrack, Portrait
@@ -78,7 +82,10 @@ class Landmarks2Latents:
         return LatentTrack(values=latents.pack(), space=self.space, fps=track.fps)
 
     def _mouth(
-        self, track: LandmarkTrack, portrait: Portrait, emotion: Float[np.ndarray, "frames channels"]
+        self,
+        track: LandmarkTrack,
+        portrait: Portrait,
+        emotion: Float[np.ndarray, "frames channels"],
     ) -> Float[np.ndarray, "frames channels"]:
         """Fit the speech channels to the landmarks, given what emotion already does to the lips."""
         rig = self.rig
@@ -98,7 +105,7 @@ class Landmarks2Latents:
         gap = wanted[:, lower, 1] - wanted[:, upper, 1] - emotion @ gap_of_all
         hessian = hessian + gap_effect @ gap_effect.T
         linear = linear + gap * _GAP_WEIGHT @ gap_effect.T
-        # Lips that the portrait holds apart may close: just that far, opening channels may go below 0.
+        # Lips that the portrait holds apart may close: that far, opening channels may go below 0.
         low = np.where(
             np.isin(rig.names, OPENING_CHANNELS), -source_opening(portrait.mesh, rig), 0.0
         )[channels]
@@ -108,7 +115,9 @@ class Landmarks2Latents:
         )
         return result
 
-    def _upper_face(self, weights: Float[np.ndarray, "frames channels"], controls: ControlTrack) -> None:
+    def _upper_face(
+        self, weights: Float[np.ndarray, "frames channels"], controls: ControlTrack
+    ) -> None:
         """Add brows and lids to the weights, in place."""
         rig = self.rig
         for name, weight in _BROW.items():

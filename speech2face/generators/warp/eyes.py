@@ -1,6 +1,7 @@
-"""The eyeballs behind the lids: what the portrait hides of them is filled in, and the iris turns."""
+"""The eyeballs behind the lids: what the portrait hides of them is filled in; the iris turns."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -78,12 +79,12 @@ def fill_eye(
     reach = hidden & (distance < 4)  # noqa: PLR2004 - an eye is no larger
     filled[reach] = colour * 0.85
     rings = np.linspace(0, 1.15, 12)
-    for low, high in zip(rings[:-1], rings[1:], strict=True):
+    for low, high in pairwise(rings):
         ring = (distance >= low) & (distance < high)
         sample = crop[ring & (inner > 0)]
         if len(sample):
             filled[ring & hidden] = np.median(sample, axis=0) * 0.92
-    # A pixel more than is seen stays: at rest the soft edge of the lids must show the picture itself.
+    # A pixel more than is seen stays: at rest the lids' soft edge must show the picture itself.
     kept = cv2.dilate(seen, np.ones((3, 3), np.uint8))[..., None] > 0
     soft = cv2.GaussianBlur(filled, (0, 0), 0.8)
     return np.where(kept, crop, np.clip(soft, 0, 255).astype(np.uint8))

@@ -24,7 +24,7 @@ _STIFFNESS = 1e-5
 """Ridge on the spline's system: points a fraction of a pixel apart must not make it singular."""
 
 _INVERSION_STEPS = 8
-"""The steepest field (a closing lid) shrinks the error by 0.7 a step: 0.05 of the motion is left."""
+"""The steepest field, a closing lid, shrinks the error by 0.7 a step: 5 % of the motion is left."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +93,16 @@ class Patch:
         source = target - field
         for _ in range(_INVERSION_STEPS):
             source = target - self._sample(field, source)
-        # The motion is enlarged, not the positions: those would stop half a cell before the border.
+        # Motion is enlarged, not positions: those would stop half a cell before the border.
         motion = functional.interpolate(
             (source - target) * (2 / self.size), scale_factor=self.cell, mode="bilinear"
         )
         return motion.permute(0, 2, 3, 1) + self.home
 
     def _sample(
-        self, field: Float[Tensor, "batch 2 rows columns"], at: Float[Tensor, "batch 2 rows columns"]
+        self,
+        field: Float[Tensor, "batch 2 rows columns"],
+        at: Float[Tensor, "batch 2 rows columns"],
     ) -> Float[Tensor, "batch 2 rows columns"]:
         start = at.new_tensor([self.left, self.top]).view(1, 2, 1, 1) - 0.5
         extent = at.new_tensor([self.width, self.height]).view(1, 2, 1, 1)

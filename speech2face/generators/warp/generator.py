@@ -1,8 +1,8 @@
 """The warp generator: the photograph itself, laid on a 3-D face that a rig moves.
 
 Nothing is drawn by a network: every pixel of skin, hair and cloth is the portrait's own, moved by
-smooth fields that follow the face's control points. Lips and lids are cut along their edges, so that
-mouth and eyes open onto what lies behind them.
+smooth fields that follow the face's control points. Lips and lids are cut along their edges, so
+that mouth and eyes open onto what lies behind them.
 """
 
 from dataclasses import dataclass
@@ -56,8 +56,8 @@ class WarpState:
     base: Patch
     mouth: _Opening
     interior: MouthInterior
-    mouth_hole: Float[Tensor, "1 1 size size"]
-    """Where the resting picture shows the inside of the mouth."""
+    mouth_hole: Float[Tensor, "1 2 size size"]
+    """Where the resting picture shows the inside of the mouth: with its edge, and surely."""
     eyes: tuple[_Opening, _Opening]
     eyeballs: tuple[Eyeball, Eyeball]
     eye_pictures: tuple[Float[Tensor, "1 3 size size"], Float[Tensor, "1 3 size size"]]
@@ -65,7 +65,7 @@ class WarpState:
 
 
 class WarpGenerator:
-    """Moves a photograph by rig weights, gaze and head pose; needs no trained weights of its own."""
+    """Moves a photograph by rig weights, gaze and head pose; no network draws."""
 
     name = "warp"
 
@@ -94,8 +94,8 @@ class WarpGenerator:
             picture=_image(crop, self.device),
             points=points,
             base=make_patch(
-                (0, 0, size, size), max(1, size // _BASE_CELLS), size, flat, _base_members(points),
-                feather=0, device=self.device,
+                (0.0, 0.0, float(size), float(size)), max(1, size // _BASE_CELLS), size, flat,
+                _base_members(points), feather=0.0, device=self.device,
             ),
             mouth=mouth,
             interior=fit_mouth(
@@ -119,9 +119,7 @@ class WarpGenerator:
         placed = points.place(shape, latents.pose)
         moves = points.displacements(placed)
         size = state.picture.shape[-1]
-        frames = warp(
-            state.picture.expand(len(values), -1, -1, -1), state.base.grid(moves)
-        )
+        frames = warp(state.picture.expand(len(values), -1, -1, -1), state.base.grid(moves))
         gaze = _tensor(latents.gaze, self.device)
         for opening, eyeball, picture in zip(
             state.eyes, state.eyeballs, state.eye_pictures, strict=True
@@ -168,7 +166,9 @@ class WarpGenerator:
         anchors = interior.centre + shape.new_tensor(
             [[0, 0, 0], [interior.width / 2, 0, 0], [0, 0, 1]]
         )
-        skull, side, inner = points.place(anchors.expand(len(shape), -1, -1), pose)[..., :2].unbind(1)
+        skull, side, inner = points.place(anchors.expand(len(shape), -1, -1), pose)[..., :2].unbind(
+            1
+        )
         chin_rest = points.rest[_CHIN].expand(len(shape), 1, -1)
         jaw = placed[:, _CHIN, :2] - points.place(chin_rest, pose)[:, 0, :2]
         half = (side - skull).norm(dim=1)
@@ -254,16 +254,17 @@ class WarpGenerator:
         ]  # fmt: skip
         return _Opening(above=patches[0], below=patches[1], upper=upper, lower=lower)
 
-    def _hole(self, points: ControlPoints, size: int) -> Float[Tensor, "1 1 size size"]:
+    def _hole(self, points: ControlPoints, size: int) -> Float[Tensor, "1 2 size size"]:
         y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
         pixels = torch.stack([x, y], -1).float().to(self.device)
         flat = _tensor(points.pixels, self.device)
         upper, lower = flat[landmarks.UPPER_LIP_INNER], flat[landmarks.LOWER_LIP_INNER]
         slit = locate(upper[None], lower[None], pixels)
-        # A pixel wider than the gap, so that at rest the picture shows through unchanged.
-        above, under = slit.v - slit.upper + 1.5, slit.lower - slit.v + 1.5
         within = (slit.u.abs() < 1.05).float()  # noqa: PLR2004 - a little past the corners
-        return (above.clamp(0, 1) * under.clamp(0, 1) * within)[:, None]
+        # A pixel wider than the gap, so that at rest the picture shows through unchanged; narrower
+        # where it must not bring lip along once the mouth opens.
+        edge = torch.minimum(slit.v - slit.upper, slit.lower - slit.v)
+        return torch.stack([(edge + 1.5).clamp(0, 1) * within, (edge / 2 - 0.5).clamp(0, 1)], 1)
 
 
 def _edge_middle(u: np.ndarray, v: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:

@@ -26,6 +26,8 @@ _SHADOW_REACH = 0.16
 """Depth of the lips' shadow on what lies behind, in half widths of the mouth."""
 _OWN_TEETH_GAP = (0.025, 0.06)
 """Gap of the portrait's lips (eye distances) from which its own teeth are trusted: none to all."""
+_OPENED = 0.03
+"""Lips parted this much further than at rest (eye distances) show what the picture does not."""
 _LIT_BY_SKIN, _LIT_BY_EYES = 1.15, 0.85
 """Illumination over the brightness of skin and of the eye's white, as found on held portraits."""
 
@@ -55,7 +57,7 @@ class MouthInterior:
         slit: Slit,
         frame: "MouthFrame",
         own: Float[Tensor, "batch 3 height width"],
-        own_seen: Float[Tensor, "batch 1 height width"],
+        own_seen: Float[Tensor, "batch 2 height width"],
     ) -> Float[Tensor, "batch 3 height width"]:
         """Draw what is behind the lips over a rectangle of the crop.
 
@@ -63,7 +65,7 @@ class MouthInterior:
             slit: The mouth in each frame, over the rectangle.
             frame: Where skull and jaw are in each frame.
             own: The resting picture moved with the skull alone.
-            own_seen: Where that shows the inside of the mouth, 0 to 1.
+            own_seen: Where that shows the inside of the mouth, with its edge, and surely; 0 to 1.
         """
         picture = self.cavity.expand(len(slit.u), 3, *slit.u.shape[1:])
         for name in ("tongue", "lower", "upper"):
@@ -75,9 +77,9 @@ class MouthInterior:
             colour, cover = layer[:, :3], layer[:, 3:]
             picture = picture * (1 - cover) + colour
         picture = picture * self._shadow(slit)
-        opened = frame.gap - self.rest_gap
-        trust = (1 - opened / 0.03).clamp(0, 1)
-        trust = (self.own + (1 - self.own) * trust)[:, None, None, None] * own_seen
+        # At rest the picture itself; once the lips part further, its teeth where it shows some.
+        resting = (1 - (frame.gap - self.rest_gap) / _OPENED).clamp(0, 1)[:, None, None, None]
+        trust = resting * own_seen[:, :1] + (1 - resting) * self.own * own_seen[:, 1:]
         return picture * (1 - trust) + own * trust
 
     def _grid(self, name: str, frame: "MouthFrame") -> Float[Tensor, "batch height width 2"]:

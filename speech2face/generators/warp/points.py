@@ -27,7 +27,7 @@ _RINGS = (
     (1.90, 0.40, 0.30, 0.06, 0.00),
 )
 _NECK_BAND = 0.5
-"""The share falls from its value above the chin to that below it over this height (eye distances)."""
+"""Height over which the share falls to its value below the chin (eye distances)."""
 _BORDER_POINTS = 9
 """Pinned points along each side of the crop."""
 _BORDER = 4 * _BORDER_POINTS - 4
@@ -36,7 +36,7 @@ _PIVOT = np.array([0.0, 1.1, 1.0])
 """Where the head turns: the top of the neck, from the nose bridge in eye distances (rig frame)."""
 
 _TRUE_DEPTH, _DEPTH_RANGE = 0.3, 0.4
-"""Behind the nose bridge by more than the first, depth is compressed into the second (eye distances).
+"""Depth behind the nose bridge beyond the first is compressed into the second (eye distances).
 Cheeks turn as they should; ears and hair turn like a shallower head, so that the picture does not
 fold where the real head would hide a part of itself."""
 
@@ -71,7 +71,7 @@ class ControlPoints:
     pixels: Float[np.ndarray, "points 2"]
     """Positions at rest in pixels of the crop."""
     seen: Bool[np.ndarray, " points"]
-    """Whether a point lies on skin that faces the viewer: those behind would bend what hides them."""
+    """Whether a point lies on skin that faces us: those behind would bend what hides them."""
 
     def shape(self, weights: Float[Tensor, "batch channels"]) -> Float[Tensor, "batch points 3"]:
         """Give the points of an expression in the rig's frame; lips and lids never cross."""
@@ -171,7 +171,10 @@ def _within(points: np.ndarray, face: np.ndarray) -> np.ndarray:
     hull = cv2.convexHull(face[:, :2].astype(np.float32))
     margin = 0.03 * float(np.ptp(hull[:, 0], axis=0).max())
     return np.array(
-        [cv2.pointPolygonTest(hull, (float(x), float(y)), True) > -margin for x, y in points]
+        [
+            cv2.pointPolygonTest(hull, (float(x), float(y)), measureDist=True) > -margin
+            for x, y in points
+        ]
     )
 
 
