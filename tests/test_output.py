@@ -34,7 +34,7 @@ def test_an_existing_file_is_kept_when_the_block_fails(tmp_path: Path) -> None:
     wanted = tmp_path / "a"
     wanted.write_text("old")
 
-    with pytest.raises(ValueError, match="no"), atomic_output(wanted, overwrite=True):
+    with pytest.raises(ValueError, match="no"), atomic_output(wanted, overwrite=True):  # noqa: PT012
         msg = "no"
         raise ValueError(msg)
 

@@ -28,10 +28,8 @@ from speech2face.media.output import atomic_output, check_output
 _SCALER = "bicubic+accurate_rnd+full_chroma_int"
 """Luma within half a step of the exact value; swscale's default costs 1 % less and is worse."""
 
-_COLOURS = (
-    "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709",
-    "-color_range", "tv",
-)  # fmt: skip
+_TAGGED = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
+"""The frames themselves are tagged: newer ffmpegs take no encoder option for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +172,7 @@ class VideoWriter:
         coded = [
             "-map", "0:v", "-vf", _filters(width, height), "-c:v", "libx264",
             "-preset", self._quality.preset, "-crf", str(self._quality.crf),
-            "-profile:v", "high", "-pix_fmt", "yuv420p", *_COLOURS,
+            "-profile:v", "high", "-pix_fmt", "yuv420p",
         ]  # fmt: skip
         return [*picture, *sound, *coded, *taken, *container_options(self._tags, temporary)]
 
@@ -197,4 +195,4 @@ def _filters(width: int, height: int) -> str:
             f"format=gbrp,pad={width + right}:{height + bottom},"
             f"fillborders=right={right}:bottom={bottom}:mode=smear,"
         )
-    return f"{pad}scale=in_range=full:out_range=tv:out_color_matrix=bt709:flags={_SCALER}"
+    return f"{pad}scale=in_range=full:out_range=tv:out_color_matrix=bt709:flags={_SCALER},{_TAGGED}"

@@ -31,8 +31,9 @@ _QUOTED_LINES = 2
 
 _EMPTY_WORDS = (
     "Error opening input file", "Error opening output file", "Error parsing options",
-    "Failed to set value", "Conversion failed", "Task finished", "Terminating thread",
-    "Nothing was written", "Error muxing", "Error submitting", "Error while", "Last message",
+    "Failed to set value", "Conversion failed", "Could not write header", "Task finished",
+    "Terminating thread", "Nothing was written", "Last message", "Error sending",
+    "Error muxing", "Error submitting", "Error while",
 )  # fmt: skip
 """What ffmpeg says after its reason, and which adds nothing to it."""
 
