@@ -29,7 +29,7 @@ def rotation_matrix(pose: Float[np.ndarray, "*frames 3"]) -> Float[np.ndarray, "
     return about_z @ about_y @ about_x
 
 
-def _rows(*rows: tuple[np.ndarray, ...]) -> np.ndarray:
+def _rows(*rows: tuple[np.ndarray | np.float64, ...]) -> np.ndarray:
     return np.stack([np.stack(row, -1) for row in rows], -2)
 
 

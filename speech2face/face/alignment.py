@@ -6,7 +6,7 @@ download its weights; here nothing is ever downloaded.
 """
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ class AlignmentLandmarks:
         self._network = network
 
     @classmethod
-    def from_installed(cls, device: torch.device | str = "cpu") -> Self:
+    def from_installed(cls, device: torch.device | str = "cpu") -> "AlignmentLandmarks":
         """Build the package's networks from its files in torch's hub cache.
 
         Raises:

@@ -35,4 +35,4 @@ MIRROR = np.array([
     470, 469, 472,
 ])
 # fmt: on
-"""The mirrored picture shows at point i what the picture shows at point MIRROR[i]; its own inverse."""
+"""The mirrored picture shows at point i what the picture shows at MIRROR[i]; its own inverse."""

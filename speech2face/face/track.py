@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 import torch
@@ -63,10 +62,10 @@ _MANY_LOOKS = tuple(
     replace(view, mirrored=mirrored)
     for view in (
         _View(),
-        _View(shift=(0.02, 0.01), scale=0.95, roll=3),
-        _View(shift=(-0.02, 0.015), scale=1.06, roll=-3),
-        _View(shift=(0.01, -0.02), scale=1.02, roll=5),
-        _View(shift=(-0.01, -0.01), scale=0.98, roll=-5),
+        _View(shift=(0.02, 0.01), scale=0.95, roll=3.0),
+        _View(shift=(-0.02, 0.015), scale=1.06, roll=-3.0),
+        _View(shift=(0.01, -0.02), scale=1.02, roll=5.0),
+        _View(shift=(-0.01, -0.01), scale=0.98, roll=-5.0),
     )
     for mirrored in (False, True)
 )
@@ -81,7 +80,7 @@ class FaceTracker:
         self._network = network.eval().to(self._device)
 
     @classmethod
-    def from_pretrained(cls, device: torch.device | str = "cpu") -> Self:
+    def from_pretrained(cls, device: torch.device | str = "cpu") -> "FaceTracker":
         """Read the shipped weights.
 
         Raises:

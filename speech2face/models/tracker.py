@@ -102,7 +102,14 @@ class ShapeRegressor(nn.Module):
             same unit, away from the viewer), and the logit of "this is a face" (0 without a score).
         """
         features = self.features(2 * image - 1)
-        hidden = torch.relu(self.hidden(rearrange(features, "b c h w -> b (c h w)")))
+        # Under autocast the features may be bfloat16; coordinates need more than its 8 bits.
+        with torch.autocast(image.device.type, enabled=False):
+            return self._points(rearrange(features.float(), "b c h w -> b (c h w)"))
+
+    def _points(
+        self, features: Float[Tensor, "batch features"]
+    ) -> tuple[Float[Tensor, "batch points dims"], Float[Tensor, " batch"]]:
+        hidden = torch.relu(self.hidden(features))
         flat = self.shape(self.modes(hidden))
         points = rearrange(flat, "b (p d) -> b p d", d=self.config.dims)
         score = hidden.new_zeros(len(hidden)) if self.score is None else self.score(hidden)[:, 0]

@@ -65,6 +65,8 @@ class TrackerRecipe:
     """Decay of the moving average of the weights; the average is what ships."""
     save_every: float = 180.0
     """Seconds between checkpoints."""
+    bfloat16: bool = True
+    """Convolve in bfloat16: 1.6 times as fast where the CPU has AVX-512 BF16, slow without."""
     seed: int = 1
 
 
@@ -122,10 +124,13 @@ class TrackerTraining:
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
         self.network.train()
+        # Every step has its own seed: a run that was stopped goes on with the same batches.
+        self.data.reseed(self.recipe.seed, self.step)
         losses = {}
         for name, part in self.network.parts().items():
             batch = self.data.batch(name, part.config, counts[name])
-            loss = part_loss(part, batch, self._weights[name])
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
+                loss = part_loss(part, batch, self._weights[name])
             loss.backward()
             losses[name] = float(loss.detach())
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -157,13 +162,12 @@ class TrackerTraining:
         partial.replace(path)
 
     def load(self, path: Path) -> None:
-        """Go on where `save` was called; the drawing of batches starts from the step's own seed."""
+        """Go on where `save` was called."""
         state = torch.load(path, weights_only=True)
         self.step = state["step"]
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.data.reseed(self.recipe.seed + self.step)
 
 
 def part_loss(
@@ -247,10 +251,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, default=Path("pretrained"))
     parser.add_argument("--steps", type=int, default=TrackerRecipe.steps)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--bfloat16", action=argparse.BooleanOptionalAction, default=True)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
-    recipe = TrackerRecipe(steps=options.steps)
+    recipe = TrackerRecipe(steps=options.steps, bfloat16=options.bfloat16)
     if options.action == "evaluate":
         print(evaluate(options.data, options.work / "labels", options.data / _TASK))  # noqa: T201 - the result
         return

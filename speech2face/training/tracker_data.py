@@ -63,9 +63,9 @@ class TrackerData:
         order = {int(point): index for index, point in enumerate(MOUTH_POINTS)}
         self._mouth_mirror = np.array([order[int(MIRROR[p])] for p in MOUTH_POINTS])
 
-    def reseed(self, seed: int) -> None:
+    def reseed(self, *seeds: int) -> None:
         """Start the randomness anew."""
-        self._rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng(seeds)
 
     def batch(self, part: str, config: RegressorConfig, count: int) -> Batch:
         """Draw a batch for one of the networks.
