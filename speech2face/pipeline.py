@@ -1,15 +1,18 @@
 """The whole job: a portrait and a sound become a video of the portrait speaking."""
 
+import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from speech2face import devices
+from speech2face.checkpoints.store import manifest
 from speech2face.controls.director import direct
+from speech2face.errors import Speech2FaceWarning
 from speech2face.face.normalize import normalize
 from speech2face.face.paste import PasteBack
 from speech2face.face.portrait import prepare_portrait
@@ -26,6 +29,9 @@ from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.timing import frames_for, resample
 from speech2face.types import LandmarkTrack, LatentTrack, Portrait
 
+_MOVING = 0.01
+"""Motion of less than this share of the distance between the eyes cannot be seen."""
+
 _PASTED_BYTES = 64_000_000
 """Frames of a large picture are put together a few at a time, so that memory stays small."""
 
@@ -35,7 +41,7 @@ class Progress:
     """A piece of work that has just ended."""
 
     stage: str
-    """portrait, sound, landmarks, controls, latents, encode; then, in turns, render, paste, write."""
+    """portrait, sound, landmarks, controls, latents, encode; then in turns render, paste, write."""
     done: int
     total: int
     """Frames, for the stages that go frame by frame; else 1."""
@@ -112,7 +118,7 @@ class Speech2Face:
         self.generator = generator
 
     @classmethod
-    def from_pretrained(cls, device: str = "auto", generator: str = "warp") -> Self:
+    def from_pretrained(cls, device: str = "auto", generator: str = "warp") -> "Speech2Face":
         """Load the shipped weights.
 
         Args:
@@ -189,6 +195,12 @@ class Speech2Face:
         ended("sound")
         rest = normalize(portrait.face.mesh)
         track = scaled(self.speech2landmarks(speech, rest), rest, settings.expression_scale)
+        if np.abs(track.points - rest).max() < _MOVING:
+            warnings.warn(
+                f"no speech was found in {job.audio}; the mouth stays at rest",
+                Speech2FaceWarning,
+                stacklevel=2,
+            )
         ended("landmarks")
         controls = direct(speech, settings, len(track), track.fps)
         ended("controls")
@@ -227,7 +239,12 @@ def _write(clip: Clip, job: Job, output: Path) -> None:
     ) as video:
         for frame in clip:
             video.write(frame)
-    sidecar(output, settings=job.settings, inputs={"portrait": job.portrait, "audio": job.audio})
+    sidecar(
+        output,
+        settings=asdict(job.settings),
+        inputs={"portrait": job.portrait, "audio": job.audio},
+        weights=sorted(manifest()),
+    )
 
 
 def _ignore(progress: Progress) -> None:

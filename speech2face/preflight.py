@@ -1,20 +1,26 @@
 """Everything that can be known to go wrong is found before the first model is loaded."""
 
 import shutil
+import warnings
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from speech2face.errors import InputError, OutputError
+from speech2face.errors import InputError, OutputError, Speech2FaceWarning
 from speech2face.media.audio import probe_audio
+from speech2face.media.container import require_mp4_name
 from speech2face.media.ffmpeg import find_ffmpeg
 from speech2face.media.files import require_file
 from speech2face.media.image import read_image
 from speech2face.media.output import check_output
 from speech2face.settings import Settings, parse_colour
+
+_LONGEST_SIDE = 4096
+"""Pixels: what decoders in phones and browsers take (H.264 level 5.2)."""
 
 _BYTES_PER_SECOND = 500_000
 """What a second of video may take on disk, generously."""
@@ -61,6 +67,7 @@ def check(
         if output.resolve() in {portrait.resolve(), audio.resolve()}:
             msg = f"{output} is an input and inputs are never written to; choose another output"
             raise InputError(msg)
+        require_mp4_name(output)
         check_output(output, overwrite=overwrite)
     require_file(portrait, "portrait")
     require_file(audio, "sound")
@@ -68,17 +75,32 @@ def check(
     duration = probe_audio(audio).duration
     if settings.max_duration is not None and duration > settings.max_duration:
         msg = (
-            f"{audio} lasts {float(duration):.1f} s, at most {settings.max_duration:g} s are allowed; "
-            "raise --max-duration or cut the sound"
+            f"{audio} lasts {float(duration):.1f} s, at most {settings.max_duration:g} s are "
+            "allowed; raise --max-duration or cut the sound"
         )
         raise InputError(msg)
     if output is not None:
         _require_space(output, duration)
-    image = read_image(portrait, background=parse_colour(settings.background))
+    image = read_portrait(portrait, settings)
     return Job(
         portrait=portrait, image=image, audio=audio, duration=duration, output=output,
         overwrite=overwrite, settings=settings,
     )  # fmt: skip
+
+
+def read_portrait(path: Path, settings: Settings) -> UInt8[np.ndarray, "height width 3"]:
+    """Read a picture; one that is larger than players can show as video is shrunk."""
+    image = read_image(path, background=parse_colour(settings.background))
+    longest = max(image.shape[:2])
+    if longest <= _LONGEST_SIDE:
+        return image
+    size = tuple(round(side * _LONGEST_SIDE / longest) for side in image.shape[1::-1])
+    note = (
+        f"{path} has {image.shape[1]} x {image.shape[0]} pixels; "
+        f"the video will have {size[0]} x {size[1]}, which players can show"
+    )
+    warnings.warn(note, Speech2FaceWarning, stacklevel=3)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def named(output: Path, *inputs: Path, suffix: str = ".mp4") -> Path:

@@ -8,7 +8,7 @@ from speech2face.controls.director import ControlSettings
 from speech2face.errors import InputError
 from speech2face.timing import parse_fps
 
-_SMALLEST, _LARGEST, _STEP = 64, 1024, 16
+_SMALLEST, _LARGEST, _STEP = 64, 2048, 16
 _COLOURS = {
     "white": "#ffffff", "black": "#000000", "gray": "#808080", "grey": "#808080",
     "green": "#00ff00", "blue": "#0000ff", "red": "#ff0000",

@@ -1,9 +1,10 @@
 """The command line: which commands there are, and how one is run."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from speech2face import __version__
 from speech2face.cli import animate, benchmark, doctor, stages, weights
@@ -11,10 +12,10 @@ from speech2face.cli import animate, benchmark, doctor, stages, weights
 _INTERRUPTED = 130
 
 
-class _Commands(typer.core.TyperGroup):
+class _Commands(TyperGroup):
     """A group whose interrupted commands end with 130 in every version of typer."""
 
-    def invoke(self, ctx: typer.Context) -> object:
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - its type has moved between versions
         """Run the command.
 
         Raises:
@@ -27,7 +28,7 @@ class _Commands(typer.core.TyperGroup):
             raise typer.Exit(_INTERRUPTED) from None
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool | None) -> None:
     if wanted:
         typer.echo(f"speech2face {__version__}")
         raise typer.Exit
@@ -35,9 +36,9 @@ def _show_version(wanted: bool) -> None:
 
 def _top(
     version: Annotated[
-        bool,
+        bool | None,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
-    ] = False,
+    ] = None,
 ) -> None:
     """A portrait and a WAV become a narrated avatar video.
 
@@ -51,7 +52,8 @@ def build() -> typer.Typer:
     """Put the commands together."""
     app = typer.Typer(
         cls=_Commands, callback=_top, no_args_is_help=True, add_completion=False,
-        pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]},
     )  # fmt: skip
     app.command("animate")(animate.animate)
     app.command("landmarks")(stages.landmarks)

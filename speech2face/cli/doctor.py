@@ -28,10 +28,7 @@ def doctor() -> None:
     """Check python, packages, ffmpeg, weights, devices and disk: can this machine make videos?
 
     The exit status is not 0 if something needed is absent.
-
-    Raises:
-        Exit: Always, with that status.
-    """
+    """  # noqa: DOC501 - the text is the command's help
     status = 0
     for name, check in _checks():
         try:

@@ -1,0 +1,270 @@
+"""`landmarks`, `latents`, `render` and `mux`: one stage each, with plain files in between."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from speech2face.cli import options
+from speech2face.cli.progress import reporter
+
+if TYPE_CHECKING:
+    from speech2face.settings import Settings
+    from speech2face.types import Portrait, Speech
+
+_PortraitOption = Annotated[
+    Path | None,
+    typer.Option(help="Whose resting face the landmarks start from; without it: an average one."),
+]
+_Audio = Annotated[
+    Path | None,
+    typer.Option(help="The sound: head, brows, gaze and lids follow it. Without it: silence."),
+]
+_Seconds = Annotated[
+    float | None,
+    typer.Option(help="Length of the video, as of the sound. Without it: that of the latents."),
+]
+_Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+
+
+def landmarks(
+    audio: options.AudioArgument,
+    *,
+    output: _Output,
+    portrait: _PortraitOption = None,
+    expression_scale: options.ExpressionScale = 1.0,
+    face_select: options.FaceSelect = "largest",
+    force: options.Force = False,
+    background: options.Background = "white",
+    device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
+    plot: options.Plot = None,
+) -> None:
+    """Stage 1: the AUDIO becomes landmarks of a speaking face, 25 frames a second.
+
+    The file (.npz) holds points (frames x 70 x 3: 68 landmarks and two irises; frontal, origin at
+    the nose bridge, unit = distance of the outer eye corners, x right, y down, z away) and fps.
+    """
+    from speech2face import devices
+    from speech2face.face.normalize import normalize
+    from speech2face.face.rig import load_rig
+    from speech2face.media.audio import read_speech
+    from speech2face.media.output import check_output
+    from speech2face.pipeline import scaled
+    from speech2face.settings import Settings
+    from speech2face.stages.artifacts import save_track
+    from speech2face.stages.speech2landmarks import Speech2Landmarks
+
+    settings = Settings(
+        expression_scale=expression_scale,
+        face_select=face_select,
+        force=force,
+        background=background,
+    )
+    for path in filter(None, (output, plot)):
+        check_output(path, overwrite=overwrite)
+    place = devices.resolve(device)
+    speech = read_speech(audio)
+    mesh = load_rig().neutral if portrait is None else _portrait(portrait, settings).face.mesh
+    rest = normalize(mesh)
+    track = Speech2Landmarks.from_pretrained(place)(speech, rest)
+    track = scaled(track, rest, settings.expression_scale)
+    save_track(output, track, overwrite=overwrite)
+    if plot is not None:
+        from speech2face.evaluation.plots import plot_motion
+
+        plot_motion(plot, speech, landmarks=track, overwrite=overwrite)
+    typer.echo(output)
+
+
+def latents(
+    portrait: options.PortraitArgument,
+    landmarks_file: Annotated[
+        Path, typer.Argument(help="What the stage landmarks wrote.", metavar="LANDMARKS")
+    ],
+    *,
+    output: _Output,
+    audio: _Audio = None,
+    emotion: options.Emotion = "neutral",
+    blink: options.Blink = "natural",
+    gaze: options.Gaze = "natural",
+    pose: options.Pose = "natural",
+    pose_strength: options.PoseStrength = 1.0,
+    timeline: options.Timeline = None,
+    seed: options.Seed = 0,
+    face_select: options.FaceSelect = "largest",
+    force: options.Force = False,
+    background: options.Background = "white",
+    generator: options.GeneratorName = "warp",
+    overwrite: options.Overwrite = False,
+    plot: options.Plot = None,
+) -> None:
+    """Stage 2: LANDMARKS, and what the director adds, become what drives the generator.
+
+    The file (.npz) holds values (frames x size of the latent space), the space's name and fps.
+    """
+    from speech2face.controls.director import direct
+    from speech2face.controls.timeline import Timeline
+    from speech2face.media.audio import read_speech
+    from speech2face.media.output import check_output
+    from speech2face.settings import Settings
+    from speech2face.stages.artifacts import load_track, save_track
+    from speech2face.stages.landmarks2latents import Landmarks2Latents
+    from speech2face.types import LandmarkTrack
+
+    settings = Settings(
+        emotion=emotion,
+        blink=blink,
+        gaze=gaze,
+        pose=pose,
+        pose_strength=pose_strength,
+        timeline=None if timeline is None else Timeline.read(timeline),
+        seed=seed,
+        face_select=face_select,
+        force=force,
+        background=background,
+    )
+    for path in filter(None, (output, plot)):
+        check_output(path, overwrite=overwrite)
+    track = load_track(landmarks_file, LandmarkTrack)
+    speech = _silence(len(track), track.fps) if audio is None else read_speech(audio)
+    controls = direct(speech, settings, len(track), track.fps)
+    found = Landmarks2Latents(generator)(track, controls, _portrait(portrait, settings))
+    save_track(output, found, overwrite=overwrite)
+    if plot is not None:
+        from speech2face.evaluation.plots import plot_motion
+
+        plot_motion(
+            plot, speech, landmarks=track, controls=controls, latents=found, overwrite=overwrite
+        )
+    typer.echo(output)
+
+
+def render(
+    portrait: options.PortraitArgument,
+    latents_file: Annotated[
+        Path, typer.Argument(help="What the stage latents wrote.", metavar="LATENTS")
+    ],
+    *,
+    output: _Output,
+    seconds: _Seconds = None,
+    size: options.Size = None,
+    fps: options.Fps = "25",
+    full: options.Full = True,
+    background: options.Background = "white",
+    face_select: options.FaceSelect = "largest",
+    force: options.Force = False,
+    device: options.Device = "auto",
+    preview: options.Preview = None,
+    batch_size: options.BatchSize = 16,
+    overwrite: options.Overwrite = False,
+    progress: options.ProgressOption = options.ProgressKind.BAR,
+    plot: options.Plot = None,
+) -> None:
+    """Stage 3: the generator draws the PORTRAIT as LATENTS say, as a video without sound."""
+    from speech2face import devices
+    from speech2face.generators.registry import create
+    from speech2face.media.container import require_mp4_name
+    from speech2face.media.encode import VideoWriter
+    from speech2face.media.output import check_output
+    from speech2face.pipeline import Clip, at_rate
+    from speech2face.provenance import SYNTHETIC_TAGS
+    from speech2face.settings import Settings
+    from speech2face.stages.artifacts import load_track
+    from speech2face.timing import frames_for
+    from speech2face.types import LatentTrack
+
+    settings = Settings(
+        size=size,
+        fps=fps,
+        full=full,
+        background=background,
+        face_select=face_select,
+        force=force,
+        preview=preview,
+        batch_size=batch_size,
+    )
+    require_mp4_name(output)
+    for path in filter(None, (output, plot)):
+        check_output(path, overwrite=overwrite)
+    found = load_track(latents_file, LatentTrack)
+    duration = len(found) / found.fps if seconds is None else Fraction(str(seconds))
+    frames = frames_for(duration, settings.rate)
+    found = at_rate(found, settings, min(frames, settings.preview or frames))
+    generator = create(found.space, devices.resolve(device))
+    with reporter(progress) as report:
+        clip = Clip(_portrait(portrait, settings), found, generator, settings, report)
+        with VideoWriter(
+            output,
+            size=clip.size,
+            fps=settings.rate,
+            sound=None,
+            overwrite=overwrite,
+            tags=SYNTHETIC_TAGS,
+        ) as video:
+            for frame in clip:
+                video.write(frame)
+    if plot is not None:
+        _plot_frames(plot, output, len(found), overwrite=overwrite)
+    typer.echo(output)
+
+
+def mux(
+    video: Annotated[Path, typer.Argument(help="The picture.", metavar="VIDEO")],
+    audio: options.AudioArgument,
+    *,
+    output: _Output,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Stage 4: the picture of VIDEO and the sound of AUDIO become one file, neither encoded anew.
+
+    Sound that MP4 cannot hold becomes AAC of its own rate and channels.
+    """
+    from speech2face.media.mux import mux as join
+    from speech2face.provenance import SYNTHETIC_TAGS
+
+    join(video, audio, output, overwrite, SYNTHETIC_TAGS)
+    typer.echo(output)
+
+
+def _portrait(path: Path, settings: "Settings") -> "Portrait":
+    from speech2face.face.portrait import prepare_portrait
+    from speech2face.face.track import FaceTracker
+    from speech2face.preflight import read_portrait
+
+    return prepare_portrait(
+        read_portrait(path, settings),
+        FaceTracker.from_pretrained("cpu"),
+        size=settings.size,
+        select=settings.face_select,
+        force=settings.force,
+    )
+
+
+def _plot_frames(plot: Path, video: Path, frames: int, *, overwrite: bool) -> None:
+    """Draw the landmarks that the tracker sees onto frames spread over a video."""
+    import numpy as np
+
+    from speech2face import landmarks as scheme
+    from speech2face.evaluation.plots import plot_faces
+    from speech2face.face.track import FaceTracker
+    from speech2face.media.video import VideoReader
+
+    tracker, reader = FaceTracker.from_pretrained("cpu"), VideoReader(video)
+    shown = set(np.linspace(0, frames - 1, min(frames, 12)).round().astype(int).tolist())
+    drawn = []
+    for index, frame in enumerate(reader):
+        if index in shown and (face := tracker.follow(frame, None)):
+            drawn.append((frame, scheme.from_mesh(face.mesh), f"{float(index / reader.fps):.2f} s"))
+    images, points, titles = zip(*drawn, strict=True)
+    plot_faces(plot, images, points, titles, overwrite=overwrite)
+
+
+def _silence(frames: int, fps: Fraction) -> "Speech":
+    import numpy as np
+
+    from speech2face.timing import SPEECH_RATE, samples_at
+    from speech2face.types import Speech
+
+    return Speech(samples=np.zeros(samples_at(frames, fps, SPEECH_RATE), np.float32))
