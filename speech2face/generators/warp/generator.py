@@ -278,7 +278,7 @@ def _near(flat: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
     """Choose the control points in and around a rectangle: those further off hardly bend it."""
     low, high = np.array(box[:2]), np.array(box[2:])
     margin = (high - low) * 0.6
-    return ((flat > low - margin) & (flat < high + margin)).all(1)
+    return np.all((flat > low - margin) & (flat < high + margin), axis=1)
 
 
 def _base_members(points: ControlPoints) -> Int[np.ndarray, " members"]:

@@ -45,9 +45,8 @@ _FACING = 0.2
 
 _LID_MEETING = 0.12
 """Closed lids meet this far above the resting lower lid, as a share of the opening."""
-_LID_REACH = 0.4
-"""A blink moves skin up to this far from the edge of the lid (eye widths): brows and the frames of
-glasses stay."""
+_LID_REACH = 0.5
+"""A blink moves skin up to this far from the edge of the lid (eye widths): the brow stays."""
 
 _LIDS = (
     ("eyeBlink_R", landmarks.LEFT_UPPER_LID, landmarks.LEFT_LOWER_LID),
@@ -183,22 +182,29 @@ def _to_rig(points: np.ndarray, head: Head) -> np.ndarray:
 
 
 def _fit_blinks(rig: Rig, mesh: np.ndarray) -> np.ndarray:
-    """Scale the blink so that this person's lids meet, whatever their shape and opening."""
+    """Make the blinks this person's own: their lids meet, whatever their shape and opening.
+
+    The skin above stretches evenly between the lid's edge and where it is still, so that the fold
+    of the lid smooths out instead of being dragged along.
+    """
     deltas = rig.deltas.astype(np.float64).copy()
     for name, upper, lower in _LIDS:
-        channel = rig.index(name)
-        inner_upper, inner_lower = upper[1:-1], lower[1:-1]
-        opening = mesh[inner_lower] - mesh[inner_upper]
-        travel = opening * (1 - _LID_MEETING)
-        designed = np.linalg.norm(deltas[channel, inner_upper], axis=1).mean()
-        ratio = np.linalg.norm(travel, axis=1).mean() / max(designed, 1e-6)
+        blink = deltas[rig.index(name)]
+        blink[:] = 0
+        opening = mesh[lower] - mesh[upper]
+        blink[upper], blink[lower] = opening * (1 - _LID_MEETING), -opening * _LID_MEETING
         width = np.linalg.norm(mesh[upper[-1]] - mesh[upper[0]])
-        edge = mesh[np.r_[upper, lower], :2]
-        distance = np.linalg.norm(mesh[:, None, :2] - edge[None], axis=-1).min(1)
-        share = np.clip(1 - distance / (_LID_REACH * width), 0, 1)
-        deltas[channel] *= ratio * share[:, None]
-        deltas[channel, inner_upper] = travel
-        deltas[channel, inner_lower] = -opening * _LID_MEETING
+        others = np.setdiff1d(np.arange(landmarks.SURFACE_POINTS), np.r_[upper, lower])
+        for edge, side in ((upper, -1), (lower, 1)):
+            order = np.argsort(mesh[edge, 0])
+            x, y = mesh[edge[order], 0], mesh[edge[order], 1]
+            beyond = side * (mesh[others, 1] - np.interp(mesh[others, 0], x, y)) / width
+            aside = np.maximum(np.maximum(x[0] - mesh[others, 0], mesh[others, 0] - x[-1]), 0)
+            distance = np.hypot(np.maximum(beyond, 0), aside / width)
+            share = np.where(beyond > 0, np.clip(1 - distance / _LID_REACH, 0, 1), 0)
+            for axis in range(3):
+                travel = np.interp(mesh[others, 0], x, blink[edge[order], axis])
+                blink[others, axis] += travel * share
     return deltas
 
 
