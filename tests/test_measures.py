@@ -22,9 +22,9 @@ def opening(seed: int):
 def pair(seed: int, speaker: str = "s31", *, output: bool = True) -> Pair:
     mouth = opening(seed)
     words = (
-        Word(text="sil", start=0, end=0.8),
+        Word(text="sil", start=0.0, end=0.8),
         Word(text="bin", start=0.8, end=2.2),
-        Word(text="sil", start=2.2, end=3),
+        Word(text="sil", start=2.2, end=3.0),
     )
     clip = GridClip(video=Path(f"c{seed}.mp4"), speaker=speaker, words=words)
     noise = np.random.default_rng(seed + 100).normal(size=75) * 0.005

@@ -18,15 +18,23 @@ def test_telling_frames_hold_the_widest_mouths_and_come_in_order():
     opening = np.full(100, 0.01)
     opening[[30, 60, 61, 90]] = 0.3, 0.5, 0.49, 0.2
 
-    indices = sheets.telling_indices(opening, 6)
+    indices = sheets.telling_indices([opening], 6)
 
     assert {30, 60, 90} <= set(indices)
     assert indices == sorted(set(indices))
     assert len(indices) == 6
 
 
+def test_every_signal_has_a_say():
+    signals = [np.zeros(100) for _ in range(3)]
+    for signal, frame in zip(signals, (10, 40, 80), strict=True):
+        signal[frame] = 1
+
+    assert {10, 40, 80} <= set(sheets.telling_indices(signals, 8))
+
+
 def test_a_short_video_gives_the_frames_it_has():
-    assert len(sheets.telling_indices(np.zeros(3), 12)) == 3
+    assert len(sheets.telling_indices([np.zeros(3)], 12)) == 3
 
 
 def test_a_tile_is_a_square_with_a_caption_line():
@@ -52,8 +60,8 @@ def test_the_square_around_points_stays_inside_the_picture():
     image = np.arange(100 * 100 * 3, dtype=np.uint32).reshape(100, 100, 3).astype(np.uint8)
     points = np.array([[40.0, 40], [60, 60]])
 
-    assert sheets.around(image, points, 2).shape == (40, 40, 3)
-    assert sheets.around(image, points - 50, 2).shape[0] >= 2
+    assert sheets.around(image, points, 2.0).shape == (40, 40, 3)
+    assert sheets.around(image, points - 50, 2.0).shape[0] >= 2
 
 
 def test_a_sheet_shows_the_frames_asked_for_and_the_recording_below(tmp_path: Path):

@@ -43,6 +43,18 @@ def test_a_video_is_made_once_and_judged_once(tmp_path: Path, portrait: Path):
     assert studio.track(first) is studio.track(first)
 
 
+def test_settings_of_the_studio_go_into_every_video_and_its_name(tmp_path: Path, portrait: Path):
+    animate = Film()
+    studio = Studio(
+        animate=animate, judge=DrawnJudge(), folder=tmp_path, settings={"pose": "still"}
+    )
+
+    video = studio.video(portrait, tmp_path / "hello.wav", "sad", emotion="sad")
+
+    assert animate.asked == [{"pose": "still", "emotion": "sad"}]
+    assert video.stem.endswith("hello_pose-still_sad")
+
+
 def test_pairs_hold_the_output_the_recording_its_mirror_image_and_the_still(
     tmp_path: Path, portrait: Path
 ):

@@ -9,10 +9,10 @@ from speech2face.evaluation.material import Word
 
 FPS = Fraction(25)
 WORDS = (
-    Word(text="sil", start=0, end=1),
-    Word(text="bin", start=1, end=1.4),
-    Word(text="red", start=1.4, end=2),
-    Word(text="sil", start=2, end=3),
+    Word(text="sil", start=0.0, end=1.0),
+    Word(text="bin", start=1.0, end=1.4),
+    Word(text="red", start=1.4, end=2.0),
+    Word(text="sil", start=2.0, end=3.0),
 )
 
 

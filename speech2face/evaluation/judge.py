@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -19,6 +19,7 @@ from speech2face.geometry import fit_similarity, rotation_angles
 from speech2face.media.video import VideoReader
 
 
+@runtime_checkable
 class Judge(Protocol):
     """Whoever follows one face from picture to picture; the face-mesh teacher does."""
 

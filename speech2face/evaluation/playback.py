@@ -87,7 +87,9 @@ def play(video: Path, browser: Path, *, timeout: float = 60) -> Played:
             except Empty as error:
                 msg = f"{browser} told nothing about {video} in {timeout:g} s; try a longer time"
                 raise MediaError(msg) from error
-    return Played(**answer)
+    # JavaScript knows one kind of number.
+    seconds = {name: float(answer.pop(name)) for name in ("duration", "position")}
+    return Played(**answer, **seconds)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
-from speech2face.errors import Speech2FaceError
+from speech2face.errors import InputError, Speech2FaceError
 from speech2face.evaluation import measures, sheets
 from speech2face.evaluation.emotions import LABELS
 from speech2face.evaluation.material import held_out_clips, measured_portraits, sheet_portraits
@@ -37,6 +38,9 @@ Teacher = Annotated[Path | None, typer.Option(help="The judge's .task file.")]
 Count = Annotated[int, typer.Option(min=1, help="Held-out clips.")]
 People = Annotated[int, typer.Option(min=1, help="Held-out portraits.")]
 Sounds = Annotated[list[Path] | None, typer.Option("--sound", help="A sound; may be repeated.")]
+Chosen = Annotated[
+    list[str] | None, typer.Option("--set", help="A setting for every video: --set emotion=happy:1")
+]
 Sanity = Annotated[bool, typer.Option(help="Only the rows that need no pipeline.")]
 
 app = typer.Typer(
@@ -61,13 +65,24 @@ class Desk:
         typer.echo(table.markdown())
 
 
-def desk(data: Path, work: Path, teacher: Path | None, *, sanity_only: bool = False) -> Desk:
+def desk(
+    data: Path, work: Path, teacher: Path | None, chosen: Sequence[str] | None = None, *,
+    sanity_only: bool = False,
+) -> Desk:  # fmt: skip
     """Load the judge and, unless only sanity rows are wanted, the pipeline."""
+    settings = dict(_pair(text) for text in chosen or ())
     judge = FaceMeshTeacher(teacher or data / _TASK)
     animate = None if sanity_only else PipelineAnimate()
-    return Desk(
-        data=data, work=work, studio=Studio(animate=animate, judge=judge, folder=work / "videos")
-    )
+    studio = Studio(animate=animate, judge=judge, folder=work / "videos", settings=settings)
+    return Desk(data=data, work=work, studio=studio)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        msg = f"--set {text} names no value; write for instance --set emotion=happy:1"
+        raise InputError(msg)
+    return name, value
 
 
 def grid_tables(desk: Desk, count: int, makers: Sequence[Callable[..., Table]]) -> None:
@@ -80,26 +95,32 @@ def grid_tables(desk: Desk, count: int, makers: Sequence[Callable[..., Table]]) 
 
 @app.command()
 def sync(
-    data: Data, work: Work, teacher: Teacher = None, count: Count = 40, sanity_only: Sanity = False
-) -> None:
+    data: Data, work: Work, teacher: Teacher = None, count: Count = 40, chosen: Chosen = None,
+    sanity_only: Sanity = False,
+) -> None:  # fmt: skip
     """Mouth opening against the real recording's."""
-    grid_tables(desk(data, work, teacher, sanity_only=sanity_only), count, [measures.sync_table])
+    table = desk(data, work, teacher, chosen, sanity_only=sanity_only)
+    grid_tables(table, count, [measures.sync_table])
 
 
 @app.command()
 def silence(
-    data: Data, work: Work, teacher: Teacher = None, count: Count = 40, sanity_only: Sanity = False
-) -> None:
+    data: Data, work: Work, teacher: Teacher = None, count: Count = 40, chosen: Chosen = None,
+    sanity_only: Sanity = False,
+) -> None:  # fmt: skip
     """Lip speed in pauses against speech."""
-    grid_tables(desk(data, work, teacher, sanity_only=sanity_only), count, [measures.silence_table])
+    table = desk(data, work, teacher, chosen, sanity_only=sanity_only)
+    grid_tables(table, count, [measures.silence_table])
 
 
 @app.command()
 def motion(
-    data: Data, work: Work, teacher: Teacher = None, count: Count = 40, sanity_only: Sanity = False
-) -> None:
+    data: Data, work: Work, teacher: Teacher = None, count: Count = 40, chosen: Chosen = None,
+    sanity_only: Sanity = False,
+) -> None:  # fmt: skip
     """Trembling, head range, lip closure, lost faces."""
-    grid_tables(desk(data, work, teacher, sanity_only=sanity_only), count, [measures.motion_table])
+    table = desk(data, work, teacher, chosen, sanity_only=sanity_only)
+    grid_tables(table, count, [measures.motion_table])
 
 
 @app.command()
@@ -169,13 +190,14 @@ def seam_report(desk: Desk, people: int) -> None:
 
 
 @app.command(name="sheets")
-def sheet(  # noqa: PLR0917 - typer gives each by name
+def sheet(
     data: Data, work: Work, teacher: Teacher = None, sound: Sounds = None, people: People = 12,
     frames: Annotated[int, typer.Option(min=2, help="Frames on a sheet.")] = 12,
     close: Annotated[bool, typer.Option(help="Only the face, enlarged.")] = False,
+    chosen: Chosen = None,
 ) -> None:  # fmt: skip
     """Contact sheets of portraits and sounds, for a person to look at."""
-    sheet_report(desk(data, work, teacher), sound or [], people, frames, close=close)
+    sheet_report(desk(data, work, teacher, chosen), sound or [], people, frames, close=close)
 
 
 def sheet_report(
@@ -188,7 +210,9 @@ def sheet_report(
         for path in clips:
             video = studio.video(row.portrait, path)
             track = studio.track(video)
-            indices = sheets.telling_indices(track.mouth_opening, frames)
+            shut = -track.eye_opening.sum(-1)
+            turned = np.abs(track.pose_against(0)).max(-1)
+            indices = sheets.telling_indices([track.mouth_opening, shut, turned], frames)
             output = desk.work / "sheets" / f"{video.stem}{'_close' if close else ''}.png"
             output.parent.mkdir(parents=True, exist_ok=True)
             output.unlink(missing_ok=True)

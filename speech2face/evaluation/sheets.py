@@ -1,6 +1,6 @@
 """Contact sheets: a video at one glance, frames with their times, for a person to look at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,26 +23,34 @@ def frame_indices(frames: int, count: int) -> list[int]:
     return [round((i + 0.5) * frames / count - 0.5) for i in range(count)]
 
 
-def telling_indices(opening: Float[np.ndarray, " frames"], count: int) -> list[int]:
-    """Choose the frames where defects show: half with the mouth widest open, the rest even in time.
+def telling_indices(signals: Sequence[Float[np.ndarray, " frames"]], count: int) -> list[int]:
+    """Choose the frames where defects show: peaks of the signals in turn, half of all; then time.
 
     Args:
-        opening: Mouth opening of each frame.
+        signals: For instance how far the mouth is open, the eyes shut, the head turned, per frame;
+            the earlier a signal stands, the more of its peaks are shown.
         count: How many indices to give, in order of time.
     """
-    chosen: set[int] = set()
-    apart = max(1, len(opening) // (2 * count))
-    for index in np.argsort(-opening):
-        if len(chosen) == count // 2:
-            break
-        if all(abs(int(index) - other) >= apart for other in chosen):
-            chosen.add(int(index))
-    for index in frame_indices(len(opening), 4 * count):
-        if len(chosen) == count:
-            break
-        if all(abs(index - other) >= apart for other in chosen):
-            chosen.add(index)
+    frames = len(signals[0])
+    apart = max(1, frames // (2 * count))
+    peaks = [iter(np.argsort(-signal, kind="stable").tolist()) for signal in signals]
+    chosen: list[int] = []
+    others = peaks[1:] or peaks
+    for turn in range(count // 2):
+        source = others[turn // 2 % len(others)] if turn % 2 else peaks[0]
+        chosen += _next_apart(source, chosen, apart)
+    even = iter(frame_indices(frames, 4 * count))
+    while len(chosen) < count and (more := _next_apart(even, chosen, apart)):
+        chosen += more
     return sorted(chosen)
+
+
+def _next_apart(source: Iterator[int], chosen: Sequence[int], apart: int) -> list[int]:
+    """Take the next index that is not too near to those chosen; none when there is no such one."""
+    for index in source:
+        if all(abs(index - other) >= apart for other in chosen):
+            return [index]
+    return []
 
 
 def tile(

@@ -1,10 +1,10 @@
 """Makes the videos that are measured and has them judged; what exists is not made again."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from speech2face.media.image import read_image
 from speech2face.media.video import VideoReader
 
 
+@runtime_checkable
 class Animate(Protocol):
     """Whatever turns a portrait and a sound into a video file; settings as on the command line."""
 
@@ -35,6 +36,8 @@ class Studio:
     """None: only sanity rows can be computed."""
     judge: Judge
     folder: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What every video is asked for, beside its own settings."""
     _judged: dict[Path, JudgedTrack] = field(default_factory=dict)
 
     def video(self, portrait: Path, sound: Path, label: str = "", **settings: str | int) -> Path:
@@ -49,7 +52,8 @@ class Studio:
         Raises:
             InputError: The studio has no pipeline, and the video does not exist yet.
         """
-        parts = [portrait.stem, sound.parent.name, sound.stem, *([label] if label else [])]
+        words = [f"{name}-{value}" for name, value in self.settings.items()]
+        parts = [portrait.stem, sound.parent.name, sound.stem, *words, *([label] if label else [])]
         output = self.folder / ("_".join(parts) + ".mp4")
         if not output.exists():
             if self.animate is None:
@@ -58,7 +62,7 @@ class Studio:
                 )
                 raise InputError(msg)
             self.folder.mkdir(parents=True, exist_ok=True)
-            self.animate(portrait, sound, output, **settings)
+            self.animate(portrait, sound, output, **{**self.settings, **settings})
         return output
 
     def track(self, video: Path) -> JudgedTrack:

@@ -110,7 +110,7 @@ def find_blinks(track: JudgedTrack) -> list[Blink]:
 
 def _blinks_of(open_part: Float[np.ndarray, " frames"], fps: float) -> list[Blink]:
     shut = np.concatenate([[False], open_part < 0.5, [False]])  # noqa: PLR2004 - half shut
-    edges = np.flatnonzero(shut[1:] != shut[:-1])
+    edges = np.flatnonzero(shut[1:] != shut[:-1]).tolist()
     blinks = []
     for start, end in zip(edges[::2], edges[1::2], strict=True):
         before = _crossing(open_part, start - 1, start)
