@@ -51,7 +51,7 @@ class ControlTrack:
     blink: Float[np.ndarray, "frames 2"]
     """How far the lids are shut, left and right eye as seen: 0 as in the portrait, 1 closed."""
     gaze: Float[np.ndarray, "frames 2"]
-    """Turn of the eyes against the portrait's own in degrees: to the image's right, up."""
+    """Turn of the eyes in the head, against the portrait's own, degrees: right in the image, up."""
     pose: Float[np.ndarray, "frames 3"]
     """Turn of the head against the portrait's own: yaw, pitch, roll in degrees."""
     brow: Float[np.ndarray, " frames"]

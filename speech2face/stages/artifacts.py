@@ -1,0 +1,225 @@
+"""What the stages exchange, as files: plain npz archives that hold numbers and text, never code.
+
+Each file holds `schema` (text: which kind it is), `version` (integer), and the arrays below;
+tracks also hold `fps` as two integers, numerator and denominator. Floats are float32.
+
+| schema                  | arrays                                                                 |
+|-------------------------|------------------------------------------------------------------------|
+| speech2face/landmarks 1 | points (frames, 70, 3): normalized, see `types.LandmarkTrack`          |
+| speech2face/controls 1  | emotion (frames, 8), blink (frames, 2), gaze (frames, 2),              |
+|                         | pose (frames, 3), brow (frames): see `types.ControlTrack`              |
+| speech2face/latents 1   | values (frames, size), space (text): see `types.LatentTrack`           |
+| speech2face/portrait 1  | image (height, width, 3), crop (size, size, 3): uint8; to_crop (2, 3), |
+|                         | mesh (478, 3), box (4), score (): see `types.Portrait`, `types.Face`   |
+"""
+
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import numpy as np
+
+from speech2face.errors import InputError
+from speech2face.media.output import atomic_output
+from speech2face.timing import parse_fps
+from speech2face.types import EMOTIONS, ControlTrack, Face, LandmarkTrack, LatentTrack, Portrait
+
+VERSION = 1
+"""The version of the files; it grows when an old reader would misread a new file."""
+
+Artifact = LandmarkTrack | ControlTrack | LatentTrack | Portrait
+Kind = TypeVar("Kind", LandmarkTrack, ControlTrack, LatentTrack, Portrait)
+
+_MOST_BYTES = 8 << 30
+"""An archive that claims more than this, unpacked, is damaged or an attack: 100 h of latents."""
+
+_UNREADABLE = (
+    OSError, EOFError, ValueError, KeyError, IndexError, TypeError, SyntaxError, MemoryError,
+    OverflowError, RuntimeError, NotImplementedError, RecursionError,
+    zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError,
+)  # fmt: skip
+"""All that numpy and zipfile raise at damaged bytes (found by mutating files)."""
+
+
+@dataclass(frozen=True)
+class _Schema:
+    """One kind of file: its name, its arrays with their types and axes, and who makes it."""
+
+    name: str
+    arrays: Mapping[str, tuple[type[np.generic], tuple[int | str, ...]]]
+    made_by: str
+
+
+_SCHEMAS: Mapping[type[Artifact], _Schema] = {
+    LandmarkTrack: _Schema(
+        "landmarks", {"points": (np.float32, ("frames", 70, 3))}, "speech2face landmarks"
+    ),
+    ControlTrack: _Schema(
+        "controls",
+        {
+            "emotion": (np.float32, ("frames", len(EMOTIONS))),
+            "blink": (np.float32, ("frames", 2)),
+            "gaze": (np.float32, ("frames", 2)),
+            "pose": (np.float32, ("frames", 3)),
+            "brow": (np.float32, ("frames",)),
+        },
+        "speech2face latents",
+    ),
+    LatentTrack: _Schema(
+        "latents",
+        {"values": (np.float32, ("frames", "size")), "space": (np.str_, ())},
+        "speech2face latents",
+    ),
+    Portrait: _Schema(
+        "portrait",
+        {
+            "image": (np.uint8, ("height", "width", 3)),
+            "crop": (np.uint8, ("size", "size", 3)),
+            "to_crop": (np.float32, (2, 3)),
+            "mesh": (np.float32, (478, 3)),
+            "box": (np.float32, (4,)),
+            "score": (np.float32, ()),
+        },
+        "speech2face landmarks",
+    ),
+}
+
+
+def save_track(path: Path, track: Artifact, *, overwrite: bool = False) -> None:
+    """Write a track or a portrait; the same values give the same bytes.
+
+    Args:
+        path: Where to; the file appears whole or not at all.
+        track: What to write.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        OutputError: The file exists already or cannot be written.
+    """  # noqa: DOC502 atomic_output raises it
+    schema = _SCHEMAS[type(track)]
+    if isinstance(track, Portrait):
+        face = track.face
+        source: dict[str, Any] = {
+            "image": track.image, "crop": track.crop, "to_crop": track.to_crop,
+            "mesh": face.mesh, "box": face.box, "score": face.score,
+        }  # fmt: skip
+    else:
+        source = {name: getattr(track, name) for name in schema.arrays}
+    arrays = {name: np.asarray(source[name], kind) for name, (kind, _) in schema.arrays.items()}
+    arrays["schema"] = np.asarray(f"speech2face/{schema.name}")
+    arrays["version"] = np.asarray(VERSION)
+    if not isinstance(track, Portrait):
+        arrays["fps"] = np.asarray(track.fps.as_integer_ratio())
+    with atomic_output(path, overwrite) as temporary, temporary.open("wb") as file:
+        # A file object: given a name, numpy would add ".npz" to one without it.
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def load_track(path: Path, kind: type[Kind]) -> Kind:
+    """Read a track or a portrait of the kind wanted.
+
+    Args:
+        path: The file.
+        kind: `LandmarkTrack`, `ControlTrack`, `LatentTrack` or `Portrait`.
+
+    Raises:
+        InputError: The file cannot be read, is damaged, or holds something else.
+    """
+    schema = _SCHEMAS[kind]
+    found = _read(path)
+    name = str(found.pop("schema", ""))
+    if name != f"speech2face/{schema.name}":
+        holds = name.removeprefix("speech2face/") if name.startswith("speech2face/") else "others'"
+        msg = f"{path} holds {holds} data, not {schema.name}; make it with {schema.made_by}"
+        raise InputError(msg)
+    version = found.pop("version", np.asarray(0))
+    if version.shape != () or version.dtype.kind not in "iu" or int(version) != VERSION:
+        msg = (
+            f"{path} is of version {version.tolist()!r}, this program reads version {VERSION}; "
+            f"make it again with {schema.made_by}"
+        )
+        raise InputError(msg)
+    _check(path, found, schema)
+    values: dict[str, Any] = {
+        key: found[key].item() if found[key].shape == () else found[key] for key in schema.arrays
+    }
+    if kind is Portrait:
+        values["face"] = Face(**{key: values.pop(key) for key in ("mesh", "box", "score")})
+    else:
+        values["fps"] = _fps(path, found)
+    return kind(**values)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """Unpack every array of an archive.
+
+    Raises:
+        InputError: It is no npz archive, or a damaged one.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            claimed = sum(member.file_size for member in archive.infolist())
+        fits = claimed <= _MOST_BYTES
+        with np.load(path, allow_pickle=False) as archive:
+            found = {name: np.asarray(archive[name]) for name in archive.files if fits}
+    except _UNREADABLE as error:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        msg = f"{path} cannot be read as an npz file of a stage ({reason}); make it again"
+        raise InputError(msg) from error
+    if not fits:
+        msg = f"{path} claims to hold {claimed >> 30} GiB, no stage writes so much; make it again"
+        raise InputError(msg)
+    return found
+
+
+def _check(path: Path, found: Mapping[str, np.ndarray], schema: _Schema) -> None:
+    """Compare arrays with their schema: names, types, axes, finite values."""
+    sizes: dict[str, int] = {}
+    for name, (kind, axes) in schema.arrays.items():
+        if name not in found:
+            _refuse(path, f"it lacks the array {name!r}", schema)
+        array = found[name]
+        if not np.issubdtype(array.dtype, kind):
+            _refuse(path, f"{name} is of type {array.dtype}, not {kind.__name__}", schema)
+        fits = len(array.shape) == len(axes) and all(
+            size == (axis if isinstance(axis, int) else sizes.setdefault(axis, size))
+            for size, axis in zip(array.shape, axes, strict=True)
+        )
+        if not fits or 0 in array.shape:
+            wanted = ", ".join(str(sizes.get(str(axis), axis)) for axis in axes)
+            _refuse(path, f"{name} has the shape {array.shape}, not ({wanted})", schema)
+        if kind is np.float32 and not np.isfinite(array).all():
+            _refuse(path, f"{name} holds values that are not finite numbers", schema)
+
+
+def _fps(path: Path, found: Mapping[str, np.ndarray]) -> Fraction:
+    """Read the rate of a track.
+
+    Raises:
+        InputError: It is missing or no frame rate.
+    """
+    ratio = found.get("fps", np.zeros(0))
+    if ratio.shape != (2,) or ratio.dtype.kind not in "iu" or int(ratio[1]) <= 0:
+        msg = f"{path} is damaged: its fps {ratio.tolist()!r} is no frame rate; make it again"
+        raise InputError(msg)
+    try:
+        return parse_fps(Fraction(int(ratio[0]), int(ratio[1])))
+    except InputError as error:
+        msg = f"{path} is damaged: {error}; make it again"
+        raise InputError(msg) from error
+
+
+def _refuse(path: Path, what: str, schema: _Schema) -> NoReturn:
+    """Say what is wrong with a file.
+
+    Raises:
+        InputError: Always.
+    """
+    msg = f"{path} is damaged: {what}; make it again with {schema.made_by}"
+    raise InputError(msg)
