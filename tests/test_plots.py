@@ -77,7 +77,7 @@ def test_blinks_are_seen_where_they_are(tmp_path: Path) -> None:
 
     assert len(starts) == 2
     # Two seconds of four lie between them, of an axis that fills most of the picture.
-    assert 0.4 < (starts[1] - starts[0]) / changed.size < 0.5
+    assert 0.45 < (starts[1] - starts[0]) / changed.size < 0.55
 
 
 @pytest.mark.parametrize("seconds", [0.01, 0.5, 300.0])
