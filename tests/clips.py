@@ -1,5 +1,6 @@
 """Small sounds and videos for tests, made by the same ffmpeg that the package uses."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,17 @@ def click(path: Path, *, rate: int = 48_000, channels: int = 2, seconds: float =
     soundfile.write(whole, samples, rate)
     ffmpeg("-i", str(whole), *CODECS[path.suffix], str(path))
     return path
+
+
+ROUNDING = Fraction(1, 1000)
+
+
+def tail(path: Path) -> Fraction:
+    """Seconds by which a sound that was put into an MP4 may seem longer than it is.
+
+    An MP3 that is copied keeps the silence of its last packet; not all ffmpegs know how much.
+    """
+    return Fraction(1152, 48_000) if path.suffix == ".mp3" else ROUNDING
 
 
 CODECS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import CLICK_SECOND, click, ffmpeg
+from clips import CLICK_SECOND, ROUNDING, click, ffmpeg, tail
 
 from speech2face.errors import InputError, MediaError, OutputError
 from speech2face.media.audio import probe_audio, read_speech
@@ -72,9 +72,8 @@ def test_picture_and_sound_end_within_one_frame_at_every_rate(
     info = probe_video(output)
     assert info.fps == rate
     assert info.frames == needed
-    # The picture never ends before the sound, but for the rounding of the codec's sample times.
     difference = info.duration - probe_audio(output).duration
-    assert -Fraction(1, 1000) <= difference < 1 / rate + Fraction(1, 1000)
+    assert -tail(sound) <= difference < 1 / rate + ROUNDING
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,8 @@ def test_a_picture_that_starts_late_is_held_so_that_sound_stays_in_place(tmp_pat
     frames = list(VideoReader(tmp_path / "late.mp4"))
 
     assert len(frames) == 35
-    assert all(np.array_equal(frames[0], frame) for frame in frames[:10])
+    # Some ffmpegs repeat the frame when they write, so that it is encoded again.
+    assert max(np.abs(frames[0].astype(int) - frame).mean() for frame in frames[:10]) < 2
 
 
 def test_cover_art_is_no_video(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,10 @@ _BLOCK_SECONDS = 4
 _SOUNDFILE_FORMATS = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "CAF", "AU", "FLAC")
 """Formats whose header states the exact number of samples; of the others (MP3, Ogg) readers differ
 by their treatment of the encoder's padding, and ffmpeg's is the one that the output will have."""
+
+_PADDED_BY_DECODERS = ("aac",)
+"""ffmpegs before 8 decode the silence that fills the last packet; its packet states the true end.
+(Of MP3 the opposite holds: the decoder knows, the packets do not.)"""
 
 _SAMPLE_BYTES = 4
 """Of a float32."""
@@ -122,25 +127,12 @@ class _FfmpegSource:
 
     def __init__(self, path: Path) -> None:
         self.path: Path = path
-        decoded = probe_packets(
-            path,
-            "0:a:0",
-            doing="decode it",
-            options=[*_ON_THE_CLOCK, "-c:a", "pcm_f32le"],
-        )
-        packets = probe_packets(
-            path, "0:a:0", doing="read it", options=["-c", "copy", "-frames:a", "1"]
-        )
-        rate = int(decoded.header.get("sample_rate", 0))
-        self.info: AudioInfo = AudioInfo(
-            duration=decoded.end_seconds if decoded.count else Fraction(0),
-            rate=rate,
-            channels=decoded.bytes // (_SAMPLE_BYTES * max(1, decoded.total)),
-            codec=packets.header.get("codec_id", "unknown"),
-        )
+        state = path.stat()
+        self.info: AudioInfo = _decoded_info(path.resolve(), state.st_size, state.st_mtime_ns)
 
     def blocks(self) -> Iterator[Float32[np.ndarray, "samples channels"]]:
         rate, channels = self.info.rate, self.info.channels
+        left = round(self.info.duration * rate)
         arguments = [
             *input_file(self.path), "-map", "0:a:0", *_ON_THE_CLOCK, "-c:a", "pcm_f32le",
             "-ar", str(rate), "-ac", str(channels), "-f", "f32le", "pipe:1",
@@ -150,10 +142,31 @@ class _FfmpegSource:
             while True:
                 block = np.empty((rate * _BLOCK_SECONDS, channels), "<f4")
                 read = process.read_into(block.data.cast("B"))
-                yield block[: read // (_SAMPLE_BYTES * channels)]
+                here = min(left, read // (_SAMPLE_BYTES * channels))
+                yield block[:here]
+                left -= here
                 if read < block.nbytes:
                     break
             process.finish()
+
+
+@lru_cache(maxsize=16)
+def _decoded_info(path: Path, size: int, changed: int) -> AudioInfo:  # noqa: ARG001 cache keys
+    """Decode a sound once to measure it; a job asks for it three times."""
+    decoded = probe_packets(
+        path, "0:a:0", doing="decode it", options=[*_ON_THE_CLOCK, "-c:a", "pcm_f32le"]
+    )
+    packets = probe_packets(path, "0:a:0", doing="read it", options=["-c", "copy"])
+    codec = packets.header.get("codec_id", "unknown")
+    duration = decoded.end_seconds if decoded.count else Fraction(0)
+    if codec in _PADDED_BY_DECODERS:
+        duration = min(duration, packets.end_seconds)
+    return AudioInfo(
+        duration=duration,
+        rate=int(decoded.header.get("sample_rate", 0)),
+        channels=decoded.bytes // (_SAMPLE_BYTES * max(1, decoded.total)),
+        codec=codec,
+    )
 
 
 _Source = _SoundFileSource | _FfmpegSource

@@ -160,7 +160,9 @@ class VideoWriter:
         self._process.finish()
         write_source_type(self._temporary, self._tags)
         if self._heard is not None:
-            check_lengths(self._temporary, 1 / self._fps)
+            heard = self._heard.duration
+            given = heard if self._seconds is None else min(heard, self._seconds)
+            check_lengths(self._temporary, 1 / self._fps, given)
 
     def _arguments(self, temporary: Path) -> list[str]:
         width, height = self._size
