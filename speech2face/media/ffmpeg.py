@@ -158,7 +158,8 @@ class FfmpegProcess:
         """Read ffmpeg's output line by line."""
         pipe = self._process.stdout
         assert isinstance(pipe, io.RawIOBase), "started without gives=True"  # noqa: S101
-        yield from io.TextIOWrapper(io.BufferedReader(pipe), encoding="utf-8", errors="replace")
+        with io.TextIOWrapper(io.BufferedReader(pipe), "utf-8", "replace") as text:
+            yield from text
 
     def finish(self) -> None:
         """End the input, wait for ffmpeg and look at its exit status.
