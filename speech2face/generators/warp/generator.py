@@ -25,6 +25,7 @@ from speech2face.geometry import warp
 from speech2face.types import Portrait
 
 _CHIN = 152
+_LOWER_LIP = 14
 _LASHES = 0.10
 """Lashes reach this far (half widths of the eye) over the tracked edge of a lid."""
 _LIDS = (
@@ -175,6 +176,7 @@ class WarpGenerator:
         gaps = shape[:, landmarks.LOWER_LIP_INNER, 1] - shape[:, landmarks.UPPER_LIP_INNER, 1]
         frame = MouthFrame(
             pixels=state.mouth.above.pixels, skull=skull, jaw=jaw, inward=inner - skull,
+            lip=placed[:, _LOWER_LIP, :2], eye_distance=points.head.scale,
             along=(side - skull) / half[:, None], unit=2 * half, gap=gaps.amax(1),
         )  # fmt: skip
         grid = crop_grid(self._rigid(state, state.mouth, pose), size)

@@ -28,8 +28,18 @@ _OWN_TEETH_GAP = (0.025, 0.06)
 """Gap of the portrait's lips (eye distances) from which its own teeth are trusted: none to all."""
 _OPENED = 0.03
 """Lips parted this much further than at rest (eye distances) show what the picture does not."""
-_LIT_BY_SKIN, _LIT_BY_EYES = 1.15, 0.85
-"""Illumination over the brightness of skin and of the eye's white, as found on held portraits."""
+_LIT_BY_SKIN, _LIT_BY_EYES, _LIT_BY_TEETH = 1.45, 1.1, 1.05
+"""Illumination over the brightness of skin, of the eye's white and of the portrait's own teeth: set
+by eye on held-out portraits, so that teeth are neither grey nor glowing."""
+_DIMMEST = 0.35
+_EDGE_BELOW_LINE, _LOWEST_LINE = 0.02, 0.12
+"""Upper teeth end this far below the closed lips' line; where lips are parted, that line lies at
+most so far below the corners (eye distances)."""
+_CHEEKS = np.array([205, 425, 50, 280, 187, 411])
+_COLOURFUL = 0.22
+"""Saturation of skin in a colour photograph; in a monochrome one the mouth loses its colour too."""
+_CROWN = 0.085
+"""The lower lip shows no more than this of the lower teeth (eye distances), and never their gum."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +95,11 @@ class MouthInterior:
     def _grid(self, name: str, frame: "MouthFrame") -> Float[Tensor, "batch height width 2"]:
         """Find the place in a layer of every pixel of the rectangle."""
         anchor = frame.skull + _JAW_FOLLOW[name] * frame.jaw + self.depth[name] * frame.inward
+        if name != "upper":
+            anchor = anchor + frame.sink[:, None] * frame.down
         offset = frame.pixels[None] - anchor[:, None, None]
-        across = torch.stack([-frame.along[:, 1], frame.along[:, 0]], 1)
         x = (offset * frame.along[:, None, None]).sum(-1) / frame.unit[:, None, None]
-        y = (offset * across[:, None, None]).sum(-1) / frame.unit[:, None, None]
+        y = (offset * frame.down[:, None, None]).sum(-1) / frame.unit[:, None, None]
         left, top, right, bottom = self.boxes[name]
         return torch.stack(
             [2 * (x - left) / (right - left) - 1, 2 * (y - top) / (bottom - top) - 1], -1
@@ -98,7 +109,7 @@ class MouthInterior:
         reach = _SHADOW_REACH * slit.half_width
         below_upper = ((slit.v - slit.upper) / (1.6 * reach)).clamp(0, 1)
         above_lower = ((slit.lower - slit.v) / (0.8 * reach)).clamp(0, 1)
-        light = (0.35 + 0.65 * below_upper.sqrt()) * (0.6 + 0.4 * above_lower.sqrt())
+        light = (0.5 + 0.5 * below_upper.sqrt()) * (0.7 + 0.3 * above_lower.sqrt())
         corners = (1 - 0.75 * slit.u.abs().clamp(0, 1) ** 3).clamp(min=0.2)
         return (light * corners)[:, None]
 
@@ -115,12 +126,27 @@ class MouthFrame:
     """Motion of the jaw against the skull in pixels."""
     inward: Float[Tensor, "batch 2"]
     """One eye distance into the head, in pixels of the crop."""
+    lip: Float[Tensor, "batch 2"]
+    """The middle of the lower lip's inner edge in pixels of the crop."""
     along: Float[Tensor, "batch 2"]
-    """Unit vector from the person's right mouth corner to the left one, as the skull has it."""
+    """Unit vector from the mouth's left corner to its right one as seen, as the skull has it."""
+    eye_distance: float
+    """Pixels of the crop in one eye distance."""
     unit: Float[Tensor, " batch"]
     """The resting mouth's width in pixels."""
     gap: Float[Tensor, " batch"]
     """Largest gap of the lips in eye distances."""
+
+    @property
+    def down(self) -> Float[Tensor, "batch 2"]:
+        """Unit vector towards the chin, as the skull has it."""
+        return torch.stack([-self.along[:, 1], self.along[:, 0]], 1)
+
+    @property
+    def sink(self) -> Float[Tensor, " batch"]:
+        """Pixels by which the lip covers more of the lower teeth than the jaw alone would."""
+        bare = ((self.lip - self.skull - self.jaw) * self.down).sum(-1)
+        return (bare - _CROWN * self.eye_distance).clamp(min=0)
 
 
 def fit_mouth(
@@ -138,30 +164,37 @@ def fit_mouth(
         device: Where frames will be drawn.
     """
     tensors, config = store.load("mouth")
-    light = _light(crop, pixels)
-    corners = rest[[landmarks.UPPER_LIP_INNER[0], landmarks.UPPER_LIP_INNER[-1]]]
     outer = rest[[landmarks.UPPER_LIP_OUTER[0], landmarks.UPPER_LIP_OUTER[-1]]]
     gaps = rest[landmarks.LOWER_LIP_INNER, 1] - rest[landmarks.UPPER_LIP_INNER, 1]
     gap = float(max(gaps.max(), 0.0))
     low, high = _OWN_TEETH_GAP
+    own = float(np.clip((gap - low) / (high - low), 0, 1))
+    skin = np.median(_colours(crop, pixels[_CHEEKS]), axis=0)
+    chroma = float(np.clip(np.ptp(skin) / max(skin.max(), 1e-3) / _COLOURFUL, 0, 1))
+    light = _light(crop, pixels, skin, own)
+    centre = outer.mean(0)
+    lip = rest[landmarks.LOWER_LIP_INNER[len(landmarks.LOWER_LIP_INNER) // 2], 1]
+    centre[1] += np.clip(lip - centre[1], 0, _LOWEST_LINE) - _EDGE_BELOW_LINE * own
     return MouthInterior(
-        layers={name: _lit_layer(tensors, name, light, device) for name in _JAW_FOLLOW},
+        layers={name: _lit_layer(tensors, name, light, chroma, device) for name in _JAW_FOLLOW},
         boxes={name: tensors[f"{name}_box"].numpy() for name in _JAW_FOLLOW},
         depth={name: _mean_depth(tensors, name, config) for name in _JAW_FOLLOW},
         cavity=_tensor(np.array(_CAVITY) * light, device).view(1, 3, 1, 1),
-        centre=_tensor((corners.mean(0) + outer.mean(0)) / 2, device),
+        centre=_tensor(centre, device),
         width=float(np.linalg.norm(outer[1] - outer[0])),
-        own=float(np.clip((gap - low) / (high - low), 0, 1)),
+        own=own,
         rest_gap=gap,
     )
 
 
 def _lit_layer(
-    tensors: dict[str, Tensor], name: str, light: np.ndarray, device: torch.device
+    tensors: dict[str, Tensor], name: str, light: np.ndarray, chroma: float, device: torch.device
 ) -> Float[Tensor, "1 4 height width"]:
     layer = tensors[f"{name}_rgba"].to(device).float().permute(2, 0, 1)[None] / 255
-    cover = layer[:, 3:]
-    return torch.cat([layer[:, :3] * _tensor(light, device).view(1, 3, 1, 1) * cover, cover], 1)
+    colour, cover = layer[:, :3], layer[:, 3:]
+    grey = colour.mean(1, keepdim=True)
+    colour = grey + (colour - grey) * chroma
+    return torch.cat([colour * _tensor(light, device).view(1, 3, 1, 1) * cover, cover], 1)
 
 
 def _mean_depth(tensors: dict[str, Tensor], name: str, config: dict[str, Any]) -> float:
@@ -172,18 +205,23 @@ def _mean_depth(tensors: dict[str, Tensor], name: str, config: dict[str, Any]) -
 
 
 def _light(
-    crop: UInt8[np.ndarray, "size size 3"], pixels: Float[np.ndarray, "points 2"]
+    crop: UInt8[np.ndarray, "size size 3"],
+    pixels: Float[np.ndarray, "points 2"],
+    skin: Float[np.ndarray, " 3"],
+    own: float,
 ) -> Float[np.ndarray, " 3"]:
     """Estimate the light that falls on the mouth: per channel, 1 shows a white thing as white."""
-    cheeks = _colours(crop, pixels[[205, 425, 50, 280, 187, 411]])
-    whites = _colours(crop, pixels[landmarks.LEFT_UPPER_LID[1:-1]] * 0.5
-                      + pixels[landmarks.LEFT_LOWER_LID[1:-1]] * 0.5)  # fmt: skip
-    skin = np.median(cheeks, axis=0)
-    white = np.sort(whites, axis=0)[-2:].mean(0)
-    level = np.clip(max(_LIT_BY_SKIN * skin.mean(), _LIT_BY_EYES * white.mean()), 0.25, 1.0)
+    lids = pixels[landmarks.LEFT_UPPER_LID[1:-1]] + pixels[landmarks.LEFT_LOWER_LID[1:-1]]
+    whites = np.sort(_colours(crop, lids / 2).mean(1))[-2:].mean()
+    level = max(_LIT_BY_SKIN * skin.mean(), _LIT_BY_EYES * whites)
     # Skin is redder than what lights it; its tint is believed a little only.
-    tint = np.array([1.0, 0.96, 0.9]) * (0.8 + 0.2 * skin / max(skin.mean(), 1e-3))
-    return level * tint / tint.max()
+    tint = np.array([1.0, 0.98, 0.95]) * (0.85 + 0.15 * skin / max(skin.mean(), 1e-3))
+    light = level * tint / tint.max()
+    if own > 0:
+        lips = pixels[landmarks.UPPER_LIP_INNER[3:-3]] + pixels[landmarks.LOWER_LIP_INNER[3:-3]]
+        teeth = np.percentile(_colours(crop, lips / 2), 80, axis=0) * _LIT_BY_TEETH
+        light = light * (1 - own) + teeth * own
+    return np.clip(light, _DIMMEST, 1.0)
 
 
 def _colours(crop: UInt8[np.ndarray, "size size 3"], at: np.ndarray) -> np.ndarray:
