@@ -24,6 +24,7 @@ from speech2face.landmarks import (
     RIGHT_UPPER_LID,
     UPPER_LIP_INNER,
 )
+from speech2face.synthesis import neutral as neutral_face
 from speech2face.synthesis import rig as build
 from speech2face.synthesis.canonical import CanonicalFace, read_canonical
 
@@ -206,11 +207,11 @@ def test_the_mean_face_forgets_pose_and_size_and_leaves_expressions_out(rig: Rig
     scores[7, BLENDSHAPES.index("jawOpen")] = 0.9
     meshes.append(neutral @ rotation_matrix(np.array([40.0, 0, 0])).T * 100)
 
-    mean = build.mean_face(np.array(meshes, np.float32), scores, canonical)
+    mean = neutral_face.mean_face(np.array(meshes, np.float32), scores, canonical)
 
     assert_allclose(mean, rig.neutral, atol=2e-3)
     with pytest.raises(InputError, match="frontal face at rest"):
-        build.mean_face(np.array(meshes[7:], np.float32), scores[7:], canonical)
+        neutral_face.mean_face(np.array(meshes[7:], np.float32), scores[7:], canonical)
 
 
 def _varint(value: int) -> bytes:
@@ -254,10 +255,10 @@ def test_the_teacher_finds_faces_only_where_there_are_some(tmp_path: Path):
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((200, 200, 3), 128, np.uint8))
 
     with pytest.raises(InputError, match="shows no face"):
-        build.read_photographs(tmp_path, teacher)
+        neutral_face.read_photographs(tmp_path, teacher)
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(InputError, match="is no picture"):
-        build.read_photographs(tmp_path, teacher)
+        neutral_face.read_photographs(tmp_path, teacher)
 
 
 @pytest.mark.slow
