@@ -1,0 +1,173 @@
+"""Sound to moving landmarks: the network run over windows, and the mouth at rest in silence."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from speech2face import timing
+from speech2face.checkpoints.store import load, read_weights
+from speech2face.errors import InputError
+from speech2face.models.mel import CONTEXT, HOP, LogMel
+from speech2face.models.speech2landmarks import (
+    MEL_PER_STEP,
+    Condition,
+    Speech2LandmarksConfig,
+    Speech2LandmarksNetwork,
+    State,
+    mel_config,
+)
+from speech2face.stages.voice import Gate
+from speech2face.types import LandmarkTrack, Speech
+
+STEP = HOP * MEL_PER_STEP
+"""Samples a frame: 640."""
+_BLOCK = 250
+"""Frames heard at once: 10 s."""
+
+Points = Float[np.ndarray, "frames 70 3"]
+
+
+class SpeechStream:
+    """One sound, heard piece by piece; landmarks come 200 ms after the sound that moves them."""
+
+    def __init__(
+        self,
+        network: Speech2LandmarksNetwork,
+        rest: Float[np.ndarray, "70 3"],
+        emotion: Float[np.ndarray, " 8"] | None = None,
+    ) -> None:
+        """Begin a sound.
+
+        Args:
+            network: In evaluation mode; it computes on the device it is on.
+            rest: The portrait's rest landmarks, normalized.
+            emotion: Weight of each of `types.EMOTIONS`; None is neutral.
+        """
+        weight = network.speech.weight
+        feeling = np.zeros(8, np.float32) if emotion is None else emotion
+        self._network: Speech2LandmarksNetwork = network
+        self._mel: LogMel = LogMel(mel_config(network.config)).to(weight.device)
+        self._rest: Float[np.ndarray, "70 3"] = rest.astype(np.float32)
+        self._condition: Condition = Condition(
+            torch.from_numpy(self._rest)[None].to(weight),
+            torch.from_numpy(feeling)[None].to(weight),
+        )
+        self._state: State | None = None
+        self._gate: Gate = Gate()
+        self._late: int = network.config.delay
+        self._heard: Float[np.ndarray, " past"] = np.zeros(CONTEXT, np.float32)
+        self._samples: int = 0
+        self._given: int = 0
+
+    def feed(self, samples: Float[np.ndarray, " samples"]) -> Points:
+        """Hear the next samples; give the landmarks that are known by now, perhaps none."""
+        self._samples += len(samples)
+        return self._hear(samples)
+
+    def finish(self) -> Points:
+        """Give the landmarks that were still to come: one frame for every 640 samples begun."""
+        frames = max(1, -(-self._samples // STEP))
+        missing = (frames + self._network.config.delay) * STEP - self._samples
+        points = self._hear(np.zeros(missing, np.float32), limit=frames - self._given)
+        self._heard = np.zeros(CONTEXT, np.float32)
+        return points
+
+    @torch.inference_mode()
+    def _hear(self, samples: Float[np.ndarray, " samples"], limit: int | None = None) -> Points:
+        self._heard = np.concatenate([self._heard, samples.astype(np.float32)])
+        steps = (len(self._heard) - CONTEXT) // STEP
+        found: list[Points] = []
+        for first in range(0, steps, _BLOCK):
+            last = min(steps, first + _BLOCK)
+            found.append(self._step(self._heard[first * STEP : last * STEP + CONTEXT]))
+        self._heard = self._heard[steps * STEP :]
+        points = np.concatenate(found)[:limit] if found else np.zeros((0, 70, 3), np.float32)
+        self._given += len(points)
+        return points
+
+    def _step(self, samples: Float[np.ndarray, " samples"]) -> Points:
+        like = self._condition.rest
+        mel = self._mel(torch.from_numpy(samples)[None].to(like))
+        answer, self._state = self._network(mel, self._condition, self._state)
+        ahead = min(self._late, answer.speech.shape[1])
+        # The first answers are about frames before the sound began.
+        self._late -= ahead
+        offsets = answer.offsets[0, ahead:].cpu().numpy()
+        weight = self._gate(answer.speech[0, ahead:].cpu().numpy().astype(np.float64))
+        return self._rest + offsets * weight[:, None, None]
+
+
+class Speech2Landmarks:
+    """The first stage: what the face does while it says what is heard."""
+
+    def __init__(self, network: Speech2LandmarksNetwork) -> None:
+        """Take a network in evaluation mode; the stage computes on the device it is on."""
+        self.network: Speech2LandmarksNetwork = network
+
+    @classmethod
+    def from_pretrained(cls, device: torch.device | str = "cpu") -> Self:
+        """Load the shipped weights."""
+        return cls._from(*load("speech2landmarks"), device)
+
+    @classmethod
+    def from_file(cls, path: Path, device: torch.device | str = "cpu") -> Self:
+        """Load weights that training wrote."""
+        return cls._from(*read_weights(path), device)
+
+    @classmethod
+    def _from(
+        cls, tensors: dict[str, torch.Tensor], config: dict[str, Any], device: torch.device | str
+    ) -> Self:
+        network = Speech2LandmarksNetwork(Speech2LandmarksConfig(**config))
+        network.load_state_dict(tensors)
+        return cls(network.eval().to(device))
+
+    def __call__(
+        self,
+        speech: Speech,
+        rest: Float[np.ndarray, "70 3"],
+        emotion: Float[np.ndarray, " 8"] | None = None,
+    ) -> LandmarkTrack:
+        """Turn a whole sound into landmarks at 25 frames a second.
+
+        Args:
+            speech: The sound.
+            rest: The portrait's rest landmarks, normalized.
+            emotion: Weight of each of `types.EMOTIONS`; None is neutral. The shipped weights have
+                heard neutral speech only and do not answer to it.
+
+        Returns:
+            One frame for every 640 samples begun; the mouth is at rest where nobody speaks.
+
+        Raises:
+            InputError: The sound has no samples, or the rest landmarks are not finite.
+        """
+        if not len(speech.samples):
+            msg = "the sound has no samples; expected at least one, give another file"
+            raise InputError(msg)
+        if not np.isfinite(rest).all():
+            msg = "the portrait's rest landmarks are not finite numbers; find the face again"
+            raise InputError(msg)
+        points = np.concatenate(list(self.stream(_blocks(speech), rest, emotion)))
+        return LandmarkTrack(points=points, fps=timing.MOTION_FPS)
+
+    def stream(
+        self,
+        pieces: Iterator[Float[np.ndarray, " samples"]],
+        rest: Float[np.ndarray, "70 3"],
+        emotion: Float[np.ndarray, " 8"] | None = None,
+    ) -> Iterator[Points]:
+        """Turn a sound that arrives in pieces of any length into landmarks, as they become known."""
+        heard = SpeechStream(self.network, rest, emotion)
+        for piece in pieces:
+            yield heard.feed(piece)
+        yield heard.finish()
+
+
+def _blocks(speech: Speech) -> Iterator[Float[np.ndarray, " samples"]]:
+    for first in range(0, len(speech.samples), _BLOCK * STEP):
+        yield speech.samples[first : first + _BLOCK * STEP]
