@@ -94,7 +94,7 @@ def test_an_open_mouth_at_rest_is_reproduced_too(generator, rig):
 
 
 def test_the_border_never_moves(generator, state, rig, portrait):
-    latent = _latent(rig, pose=(8, 5, 4), jawOpen=1.0)
+    latent = _latent(rig, pose=(8.0, 5.0, 4.0), jawOpen=1.0)
 
     frame = generator.render(state, latent)[0]
 
@@ -103,7 +103,7 @@ def test_the_border_never_moves(generator, state, rig, portrait):
 
 
 def test_a_batch_gives_the_same_frames_as_one_by_one(generator, state, rig):
-    latents = np.concatenate([_latent(rig, jawOpen=0.5), _latent(rig, pose=(5, 0, 0))])
+    latents = np.concatenate([_latent(rig, jawOpen=0.5), _latent(rig, pose=(5.0, 0.0, 0.0))])
 
     together = generator.render(state, latents)
     alone = np.concatenate([generator.render(state, row[None]) for row in latents])
@@ -112,7 +112,7 @@ def test_a_batch_gives_the_same_frames_as_one_by_one(generator, state, rig):
 
 
 def test_a_blink_changes_the_eyes_and_leaves_the_mouth(generator, state, rig, portrait):
-    changed = _changed(generator, state, _latent(rig, eyeBlink_L=1, eyeBlink_R=1))
+    changed = _changed(generator, state, _latent(rig, eyeBlink_L=1.0, eyeBlink_R=1.0))
 
     eyes, mouth = portrait.mesh[[33, 263], 1].mean(), portrait.mesh[[61, 291], 1].mean()
     middle = int((eyes + mouth) / 2)
@@ -121,7 +121,7 @@ def test_a_blink_changes_the_eyes_and_leaves_the_mouth(generator, state, rig, po
 
 
 def test_closed_lids_meet(state, rig):
-    weights = torch.from_numpy(rig.weights(eyeBlink_L=1, eyeBlink_R=1))[None]
+    weights = torch.from_numpy(rig.weights(eyeBlink_L=1.0, eyeBlink_R=1.0))[None]
 
     shape = state.points.shape(weights)[0].numpy()
 
@@ -133,7 +133,7 @@ def test_closed_lids_meet(state, rig):
 
 
 def test_lips_never_cross(state, rig):
-    crossing = rig.weights(mouthClose=1.5, mouthRollLower=1, mouthRollUpper=1)
+    crossing = rig.weights(mouthClose=1.5, mouthRollLower=1.0, mouthRollUpper=1.0)
 
     shape = state.points.shape(torch.from_numpy(crossing)[None])[0].numpy()
 

@@ -41,6 +41,8 @@ class Patch:
     """The control points that move this patch."""
     spline: Float[Tensor, "nodes members"]
     """Displacements of the members -> displacements of the nodes, row by row."""
+    held: Float[Tensor, "1 1 rows columns"]
+    """Share of the motion that nodes take part in; 0 where the picture is pinned."""
     window: Float[Tensor, "1 1 height width"]
     """1 inside, falling to 0 at the rectangle's border, where other patches take over."""
     pixels: Float[Tensor, "height width 2"]
@@ -95,7 +97,7 @@ class Patch:
             source = target - self._sample(field, source)
         # Motion is enlarged, not positions: those would stop half a cell before the border.
         motion = functional.interpolate(
-            (source - target) * (2 / self.size), scale_factor=self.cell, mode="bilinear"
+            (source - target) * self.held * (2 / self.size), scale_factor=self.cell, mode="bilinear"
         )
         return motion.permute(0, 2, 3, 1) + self.home
 
@@ -120,6 +122,7 @@ def make_patch(
     members: Int[np.ndarray, " members"],
     *,
     feather: float,
+    pinned: float = 0.0,
     device: torch.device,
 ) -> Patch:
     """Lay a patch over a rectangle of the crop and compute its spline.
@@ -131,6 +134,7 @@ def make_patch(
         points: Resting control points of the portrait in pixels of the crop.
         members: Which of them move this patch.
         feather: Share of the rectangle's half side over which its window falls to 0.
+        pinned: Share of the rectangle's half side over which its motion falls to 0.
         device: Where frames will be drawn.
     """
     left, top = (int(np.floor(max(0.0, edge) / cell)) * cell for edge in box[:2])
@@ -141,9 +145,7 @@ def make_patch(
     y = np.arange(rows) * cell + top + middle
     nodes = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
     spline = _thin_plate(points[members] / size, nodes / size)
-    window = np.minimum.outer(
-        _fall(rows * cell, feather), _fall(columns * cell, feather)
-    )  # the smaller of the two, so that corners fall off as well
+    window = _window(rows * cell, columns * cell, feather)
     area_x = torch.arange(left, left + columns * cell, device=device)
     area_y = torch.arange(top, top + rows * cell, device=device)
     pixels = torch.stack(torch.meshgrid(area_y, area_x, indexing="ij")[::-1], -1).float()
@@ -151,9 +153,15 @@ def make_patch(
         left=left, top=top, cell=cell, rows=rows, columns=columns,
         members=torch.as_tensor(members, device=device),
         spline=torch.as_tensor(spline, dtype=torch.float32, device=device),
-        window=torch.as_tensor(window[None, None], dtype=torch.float32, device=device),
+        window=torch.as_tensor(window, dtype=torch.float32, device=device),
+        held=torch.as_tensor(_window(rows, columns, pinned), dtype=torch.float32, device=device),
         pixels=pixels, home=to_normalized(pixels, size, size), size=size,
     )  # fmt: skip
+
+
+def _window(rows: int, columns: int, feather: float) -> Float[np.ndarray, "1 1 rows columns"]:
+    """Give the smaller fall of the two directions, so that corners fall off as well."""
+    return np.minimum.outer(_fall(rows, feather), _fall(columns, feather))[None, None]
 
 
 def _fall(length: int, feather: float) -> np.ndarray:

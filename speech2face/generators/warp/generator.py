@@ -34,6 +34,8 @@ _LIDS = (
 )
 _BASE_CELLS = 128
 """Nodes along each side of the patch that covers the whole crop."""
+_PINNED = 0.1
+"""The border of the crop holds still; motion rises over this share of the half side."""
 _SLIT_CELLS = 64
 """Nodes along the width of a slit's patches: an eye is some 35 of them wide."""
 
@@ -96,7 +98,7 @@ class WarpGenerator:
             points=points,
             base=make_patch(
                 (0.0, 0.0, float(size), float(size)), max(1, size // _BASE_CELLS), size, flat,
-                _base_members(points), feather=0.0, device=self.device,
+                _base_members(points), feather=0.0, pinned=_PINNED, device=self.device,
             ),
             mouth=mouth,
             interior=fit_mouth(
@@ -292,7 +294,7 @@ def _base_members(points: ControlPoints) -> Int[np.ndarray, " members"]:
     return np.setdiff1d(np.flatnonzero(points.seen), np.concatenate([inner, irises]))
 
 
-def _slit(opening: _Opening, placed: Float[Tensor, "batch points 3"], margin: float = 0) -> Slit:
+def _slit(opening: _Opening, placed: Float[Tensor, "batch points 3"], margin: float = 0.0) -> Slit:
     return locate(
         placed[:, opening.upper, :2], placed[:, opening.lower, :2], opening.above.pixels, margin
     )
