@@ -35,31 +35,32 @@ class AlignmentLandmarks:
         from face_alignment import FaceAlignment, LandmarksType, api  # noqa: PLC0415 - heavy
 
         folder = Path(torch.hub.get_dir()) / "checkpoints"
-        names = [Path(api.models_urls[key]).name for key in ("3DFAN-4", "depth")]
-        missing = [name for name in names if not (folder / name).is_file()]
-        if missing:
+        # The projected 3-D points; the depth network is left out, its file is a bare pickle.
+        name = Path(api.models_urls["3DFAN-4"]).name
+        if not (folder / name).is_file():
             msg = (
-                f"face-alignment's weights {' and '.join(missing)} are not in {folder}; "
+                f"face-alignment's weights {name} are not in {folder}; "
                 "put them there, or use the tracker that ships with speech2face"
             )
             raise WeightsError(msg)
         # The detector named "folder" needs no weights: faces are found by MTCNN.
         return cls(
             FaceAlignment(
-                LandmarksType.THREE_D, device=str(device), face_detector="folder", compile=False
+                LandmarksType.TWO_HALF_D, device=str(device), face_detector="folder", compile=False
             )
         )
 
     def __call__(
         self, image: UInt8[np.ndarray, "height width 3"]
-    ) -> Float[np.ndarray, "68 3"] | None:
+    ) -> Float[np.ndarray, "68 2"] | None:
         """Find the points of the largest face.
 
         Returns:
-            In pixels of the picture, z away from the viewer; None where there is no face.
+            In pixels of the picture, in the order of the 68-point scheme; None without a face.
         """
         detections = detect_faces(image)
         if not detections:
             return None
-        found = self._network.get_landmarks_from_image(image, detected_faces=[detections[0].box])
+        boxes = [detections[0].box]
+        found = self._network.get_landmarks_from_image(image, detected_faces=boxes)
         return np.asarray(found[0], np.float32) if found else None

@@ -64,6 +64,13 @@ def prepare_portrait(
         raise NoFaceError(_no_face_message(image, tracker, candidates))
     face = _choose(faces, select)
     _check(face, force=force)
+    return cut_portrait(image, face, size)
+
+
+def cut_portrait(
+    image: UInt8[np.ndarray, "height width 3"], face: Face, size: int | None = None
+) -> Portrait:
+    """Cut the square around a face; `size` as in `prepare_portrait`."""
     to_crop, side = _square(face.mesh, size)
     return Portrait(
         image=image, face=face, crop=_cut(image, to_crop, side), to_crop=to_crop.astype(np.float32)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -81,12 +82,21 @@ class FaceTracker:
 
     @classmethod
     def from_pretrained(cls, device: torch.device | str = "cpu") -> "FaceTracker":
-        """Read the shipped weights.
+        """Read the shipped weights; a `WeightsError` says what is wrong with them."""
+        return cls.from_weights(*load("tracker"), device)
+
+    @classmethod
+    def from_weights(
+        cls,
+        tensors: dict[str, torch.Tensor],
+        config: dict[str, Any],
+        device: torch.device | str = "cpu",
+    ) -> "FaceTracker":
+        """Build the network that a weight file describes.
 
         Raises:
-            WeightsError: They are missing, damaged, or of another network.
+            WeightsError: They are of another network.
         """
-        tensors, config = load("tracker")
         try:
             sizes = {
                 name: RegressorConfig(

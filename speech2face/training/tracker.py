@@ -61,6 +61,8 @@ class TrackerRecipe:
     """Cuts a step."""
     clip_frames: int = 400
     """Frames a speaker taken from the clips."""
+    shapes: int = 1500
+    """Shapes of each part whose principal components the networks start with."""
     average: float = 0.998
     """Decay of the moving average of the weights; the average is what ships."""
     save_every: float = 180.0
@@ -81,13 +83,21 @@ def load_samples(data: Path, work: Path, recipe: TrackerRecipe) -> list[Sample]:
 class TrackerTraining:
     """One training run: the networks, their moving average, the optimizer, and the step."""
 
-    def __init__(self, samples: list[Sample], recipe: TrackerRecipe) -> None:
-        """Start with shapes from the samples and random features."""
+    def __init__(
+        self, samples: list[Sample], recipe: TrackerRecipe, network: TrackerNetwork | None = None
+    ) -> None:
+        """Start with shapes from the samples and random features.
+
+        Args:
+            samples: What may be seen.
+            recipe: How to train.
+            network: Of other sizes than the shipped ones.
+        """
         self.recipe = recipe
         self.step = 0
         torch.manual_seed(recipe.seed)
         self.data = TrackerData(samples, np.random.default_rng(recipe.seed))
-        self.network = TrackerNetwork().to(memory_format=torch.channels_last)
+        self.network = (network or TrackerNetwork()).to(memory_format=torch.channels_last)
         for name, part in self.network.parts().items():
             part.set_shapes(*self._shapes(name, part))
         self.averaged = copy.deepcopy(self.network)
@@ -98,7 +108,7 @@ class TrackerTraining:
 
     def _shapes(self, name: str, part: ShapeRegressor) -> tuple[Tensor, Tensor]:
         """Compute the mean and the principal components of a part's shapes."""
-        drawn = self.data.batch(name, part.config, 1500)
+        drawn = self.data.batch(name, part.config, self.recipe.shapes)
         shapes = drawn.points[drawn.unit > 0]
         mean = shapes.mean(0)
         flat = (shapes - mean).flatten(1)
@@ -200,9 +210,9 @@ def _point_weights(part: str) -> Float[Tensor, " points"]:
     return weights / weights.mean()
 
 
-def train(samples: list[Sample], work: Path, recipe: TrackerRecipe) -> TrackerNetwork:
+def train(training: TrackerTraining, work: Path) -> TrackerNetwork:
     """Train, from the checkpoint in `work` if there is one; give the averaged networks."""
-    training = TrackerTraining(samples, recipe)
+    recipe = training.recipe
     checkpoint = work / "checkpoint.pt"
     if checkpoint.exists():
         training.load(checkpoint)
@@ -260,7 +270,8 @@ def main(arguments: list[str] | None = None) -> None:
         print(evaluate(options.data, options.work / "labels", options.data / _TASK))  # noqa: T201 - the result
         return
     if options.action == "train":
-        network = train(load_samples(options.data, options.work, recipe), options.work, recipe)
+        samples = load_samples(options.data, options.work, recipe)
+        network = train(TrackerTraining(samples, recipe), options.work)
     else:
         network = TrackerNetwork()
         state = torch.load(options.work / "checkpoint.pt", weights_only=True)

@@ -25,14 +25,14 @@ def bend(
         rng: Source of randomness.
     """
     size = image.shape[0]
-    coarse = rng.normal(0, strength * size, (4, 4, 2)).astype(np.float32)
+    coarse = rng.normal(0, strength * size, (3, 3, 2)).astype(np.float32)
     field = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
     y, x = np.mgrid[:size, :size].astype(np.float32)
     bent = cv2.remap(image, x + field[..., 0], y + field[..., 1], cv2.INTER_LINEAR)
-    # A point q shows where p + field(p) = q; the field is smooth, so this converges at once.
+    # A point q shows where p + field(p) = q; the field's slope is below 1, so this converges.
     moved = points.astype(np.float32)
     target = moved[:, :2].copy()
-    for _ in range(4):
+    for _ in range(10):
         at = np.clip(moved[:, :2], 0, size - 1).reshape(-1, 1, 2)
         shift = cv2.remap(field, at[..., 0], at[..., 1], cv2.INTER_LINEAR)[:, 0]
         moved[:, :2] = target - shift

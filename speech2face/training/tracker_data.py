@@ -97,12 +97,12 @@ class TrackerData:
         if self._rng.random() < _NO_FACE:
             cut = self._without_face(sample, region, size)
             return photograph(cut, self._rng), np.zeros((478, 3), np.float32), 0.0
-        region = self._jitter(region, shift=0.06, scale=0.12, roll=8)
+        region = self._jitter(region, shift=0.06, scale=0.12, roll=8.0)
         return self._show(sample, region, size, np.arange(478), MIRROR, flip=None)
 
     def _mouth(self, size: int) -> tuple[np.ndarray, np.ndarray, float]:
         sample = self._sample()
-        region = self._jitter(region_of_mouth(sample.mesh), shift=0.045, scale=0.07, roll=4)
+        region = self._jitter(region_of_mouth(sample.mesh), shift=0.045, scale=0.07, roll=4.0)
         cut, points, unit = self._show(
             sample, region, size, MOUTH_POINTS, self._mouth_mirror, flip=None
         )
@@ -112,7 +112,7 @@ class TrackerData:
         sample = self._sample()
         right = bool(self._rng.integers(2))
         points = self._eyes[right]
-        region = self._jitter(region_of_eye(sample.mesh, points), shift=0.05, scale=0.08, roll=4)
+        region = self._jitter(region_of_eye(sample.mesh, points), shift=0.05, scale=0.08, roll=4.0)
         same = np.arange(len(points))
         cut, shown, unit = self._show(sample, region, size, points, same, flip=right)
         return cut, shown[:, :2], unit
@@ -127,7 +127,7 @@ class TrackerData:
         points = region.to_cut(sample.mesh[which], size)
         unit = float(np.linalg.norm(sample.mesh[263] - sample.mesh[33])) / region.side * 2
         if rng.random() < _BEND:
-            cut, points = bend(cut, points, rng.uniform(0, 0.03), rng)
+            cut, points = bend(cut, points, rng.uniform(0, 0.025), rng)
         points = normalize_points(points, size)
         if flip or (flip is None and rng.integers(2)):
             cut = np.ascontiguousarray(cut[:, ::-1])
@@ -159,7 +159,7 @@ class TrackerData:
         if kind == 0:
             noise = rng.integers(0, 256, (rng.integers(2, 24), rng.integers(2, 24), 3), np.uint8)
             whole = Region(
-                centre=np.array(noise.shape[1::-1]) / 2, side=min(noise.shape[:2]), roll=0
+                centre=np.array(noise.shape[1::-1]) / 2, side=float(min(noise.shape[:2])), roll=0.0
             )
             return whole.cut(noise, size)
         if kind == 1:

@@ -1,0 +1,182 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from speech2face.errors import InputError, NoFaceError, Speech2FaceWarning
+from speech2face.face.normalize import Head
+from speech2face.face.portrait import _check, _choose, _cut, _square, prepare_portrait
+from speech2face.face.rig import load_rig
+from speech2face.face.track import FaceTracker
+from speech2face.geometry import rotation_matrix
+from speech2face.types import Face
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "portrait.png"
+
+
+@pytest.fixture(scope="module")
+def tracker() -> FaceTracker:
+    return FaceTracker.from_pretrained()
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return np.ascontiguousarray(cv2.imread(str(EXAMPLE))[:, :, ::-1])
+
+
+def face(x: float, y: float = 200, scale: float = 100, pose=(0.0, 0.0, 0.0)) -> Face:
+    head = Head(
+        scale=scale, rotation=rotation_matrix(np.array(pose)), translation=np.array([x, y, 0.0])
+    )
+    mesh = head.to_image(load_rig().neutral).astype(np.float32)
+    box = np.concatenate([mesh[:, :2].min(0), mesh[:, :2].max(0)])
+    return Face(mesh=mesh, box=box, score=0.99)
+
+
+def test_the_largest_face_is_taken_and_the_others_are_named() -> None:
+    faces = [face(500, scale=120), face(150), face(800, scale=60)]
+
+    with pytest.warns(Speech2FaceWarning, match=r"shows 3 faces \(1: x \d+-\d+, y .*3: x "):
+        assert _choose(faces, "largest") is faces[0]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("select", "index"),
+    [("left", 1), ("right", 2), ("1", 0), ("3", 2), ("150,220", 1), ("500.5,200", 0)],
+)
+def test_a_face_is_chosen_by_side_number_or_pixel(select: str, index: int) -> None:
+    faces = [face(500, scale=120), face(150), face(800, scale=60)]
+
+    assert _choose(faces, select) is faces[index]
+
+
+@pytest.mark.parametrize("select", ["0", "4", "1.5", "-1", "5,5", "nearest", "1,2,3", ""])
+def test_a_choice_that_names_no_face_is_refused_with_the_list(select: str) -> None:
+    with pytest.raises(InputError, match="its faces are 1: x"):
+        _choose([face(500), face(150)], select)
+
+
+def test_a_small_face_is_warned_of_and_a_tiny_one_refused() -> None:
+    with pytest.warns(Speech2FaceWarning, match="the face is small: 2. px"):
+        _check(face(200, scale=40), force=False)
+    with pytest.raises(NoFaceError, match="at least 14"):
+        _check(face(200, scale=18), force=False)
+    with pytest.warns(Speech2FaceWarning, match="the face is small"):
+        _check(face(200, scale=18), force=True)
+
+
+def test_a_turned_face_is_warned_of_and_a_profile_refused() -> None:
+    with pytest.warns(Speech2FaceWarning, match="turned by 45 degrees"):
+        _check(face(200, pose=(-45, 0, 0)), force=False)
+    with pytest.raises(NoFaceError, match="turned by 70 degrees, at most 60"):
+        _check(face(200, pose=(70, 0, 0)), force=False)
+    with pytest.warns(Speech2FaceWarning, match="turned by 70 degrees"):
+        _check(face(200, pose=(70, 0, 0)), force=True)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_good_face_passes_in_silence() -> None:
+    _check(face(200, pose=(30, -10, 15)), force=False)
+
+
+@pytest.mark.parametrize("size", [None, 256, 512])
+@pytest.mark.parametrize("pose", [(0.0, 0.0, 0.0), (30.0, 0.0, 40.0)])
+def test_the_square_holds_the_head_with_room_around(size: int | None, pose) -> None:
+    mesh = face(300, 260, 100, pose).mesh
+
+    to_crop, side = _square(mesh, size)
+
+    seen = mesh[:, :2] @ to_crop[:, :2].T + to_crop[:, 2]
+    assert side == (size or side)
+    assert side % 16 == 0
+    height = np.ptp(seen[:, 1]) / side
+    assert 0.3 < height < 0.5
+    assert (seen.min(0) > 0.15 * side).all()
+    assert (seen.max(0) < 0.85 * side).all()
+
+
+def test_a_level_crop_at_the_pictures_resolution_holds_its_very_pixels() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (600, 600, 3), np.uint8)
+    to_crop, side = _square(face(300.3, 280.7, 100, (0, 0, 8)).mesh, None)
+
+    crop = _cut(image, to_crop, side)
+
+    x, y = (-to_crop[:, 2]).astype(int)
+    np.testing.assert_array_equal(crop, image[y : y + side, x : x + side])
+
+
+def test_a_tilted_head_stands_upright_in_its_crop() -> None:
+    mesh = face(300, 300, 100, (0, 0, 35)).mesh
+
+    to_crop, _ = _square(mesh, 256)
+
+    corners = mesh[[33, 263], :2] @ to_crop[:, :2].T + to_crop[:, 2]
+    assert corners[0, 1] == pytest.approx(corners[1, 1], abs=0.01)
+
+
+def test_a_large_face_is_shown_at_512() -> None:
+    _, side = _square(face(900, 900, 500).mesh, None)
+
+    assert side == 512
+
+
+def test_a_reduced_crop_has_no_moire() -> None:
+    stripes = np.zeros((1600, 1600, 3), np.uint8)
+    stripes[::2] = 200
+    to_crop, side = _square(face(800, 800, 400).mesh, 256)
+
+    assert _cut(stripes, to_crop, side).std() < 3
+
+
+def test_beyond_the_picture_its_edge_goes_on() -> None:
+    image = np.full((200, 200, 3), 70, np.uint8)
+    to_crop, side = _square(face(20, 100, 80).mesh, None)
+
+    assert (_cut(image, to_crop, side) == 70).all()
+
+
+@pytest.mark.parametrize("size", [100, 48, 4096])
+def test_a_size_that_networks_cannot_take_is_refused(size: int, tracker: FaceTracker) -> None:
+    with pytest.raises(InputError, match=f"the size {size} is not usable"):
+        prepare_portrait(np.zeros((64, 64, 3), np.uint8), tracker, size=size)
+
+
+def test_a_picture_without_a_face_is_refused_with_its_size(tracker: FaceTracker) -> None:
+    scene = np.zeros((240, 320, 3), np.uint8)
+    scene[120:] = 90
+
+    with pytest.raises(NoFaceError, match=r"320 x 240 px \(best score 0\.00.*use an upright"):
+        prepare_portrait(scene, tracker)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_example_becomes_a_portrait(tracker: FaceTracker, picture) -> None:
+    portrait = prepare_portrait(picture, tracker, size=256)
+
+    assert portrait.crop.shape == (256, 256, 3)
+    assert portrait.image is picture
+    lips = portrait.mesh[[61, 291], :2]
+    assert ((lips > 64) & (lips < 230)).all()
+    assert 10 < lips[1, 0] - lips[0, 0] < 80
+
+
+def test_a_picture_on_its_side_is_refused_with_the_cure(tracker: FaceTracker, picture) -> None:
+    sideways = np.ascontiguousarray(np.rot90(picture, 3))
+
+    with pytest.raises(NoFaceError, match="turn it by 90 degrees to the left"):
+        prepare_portrait(sideways, tracker)
+
+
+def test_two_people_are_told_apart(tracker: FaceTracker, picture) -> None:
+    small = cv2.resize(picture, (0, 0), fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+    pair = np.zeros((picture.shape[0], picture.shape[1] + small.shape[1], 3), np.uint8)
+    pair[:, : picture.shape[1]] = picture
+    pair[: small.shape[0], picture.shape[1] :] = small
+
+    with pytest.warns(Speech2FaceWarning, match="shows 2 faces"):
+        largest = prepare_portrait(pair, tracker)
+    right = prepare_portrait(pair, tracker, select="right")
+
+    assert largest.face.mesh[1, 0] < picture.shape[1] < right.face.mesh[1, 0]
