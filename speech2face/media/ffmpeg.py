@@ -203,11 +203,12 @@ class FfmpegProcess:
                     pipe.close()
 
     def _listen(self) -> None:
-        assert self._process.stderr is not None  # noqa: S101 the constructor asks for it
-        for line in io.BufferedReader(self._process.stderr):  # pyright: ignore[reportArgumentType]
-            text = _COMPONENT.sub("", line.decode("utf-8", errors="replace")).strip()
-            if text and text not in self._said:
-                self._said.append(text)
+        assert isinstance(self._process.stderr, io.RawIOBase)  # noqa: S101 it is not buffered
+        with io.BufferedReader(self._process.stderr) as spoken:
+            for line in spoken:
+                text = _COMPONENT.sub("", line.decode("utf-8", errors="replace")).strip()
+                if text and text not in self._said:
+                    self._said.append(text)
 
 
 def _own_group() -> dict[str, Any]:
