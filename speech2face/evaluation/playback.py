@@ -87,9 +87,10 @@ def play(video: Path, browser: Path, *, timeout: float = 60) -> Played:
             except Empty as error:
                 msg = f"{browser} told nothing about {video} in {timeout:g} s; try a longer time"
                 raise MediaError(msg) from error
-    # JavaScript knows one kind of number.
-    seconds = {name: float(answer.pop(name)) for name in ("duration", "position")}
-    return Played(**answer, **seconds)
+    # JavaScript knows one kind of number: 3.0 s arrives as 3.
+    for name in ("duration", "position"):
+        answer[name] = float(answer[name])
+    return Played(**answer)
 
 
 @dataclass(frozen=True, kw_only=True)
