@@ -6,7 +6,14 @@ import pytest
 
 from speech2face.errors import InputError, NoFaceError, Speech2FaceWarning
 from speech2face.face.normalize import Head
-from speech2face.face.portrait import _check, _choose, _cut, _square, prepare_portrait
+from speech2face.face.portrait import (
+    _check,
+    _choose,
+    _cut,
+    _no_face_message,
+    _square,
+    prepare_portrait,
+)
 from speech2face.face.rig import load_rig
 from speech2face.face.track import FaceTracker
 from speech2face.geometry import rotation_matrix
@@ -27,7 +34,9 @@ def picture():
 
 def face(x: float, y: float = 200, scale: float = 100, pose=(0.0, 0.0, 0.0)) -> Face:
     head = Head(
-        scale=scale, rotation=rotation_matrix(np.array(pose)), translation=np.array([x, y, 0.0])
+        scale=float(scale),
+        rotation=rotation_matrix(np.array(pose, float)),
+        translation=np.array([x, y, 0.0]),
     )
     mesh = head.to_image(load_rig().neutral).astype(np.float32)
     box = np.concatenate([mesh[:, :2].min(0), mesh[:, :2].max(0)])
@@ -162,11 +171,23 @@ def test_the_example_becomes_a_portrait(tracker: FaceTracker, picture) -> None:
     assert 10 < lips[1, 0] - lips[0, 0] < 80
 
 
-def test_a_picture_on_its_side_is_refused_with_the_cure(tracker: FaceTracker, picture) -> None:
+def test_a_picture_on_its_side_is_told_how_to_be_turned(tracker: FaceTracker, picture) -> None:
+    for turns, cure in ((3, "90 degrees to the left"), (1, "90 degrees to the right"), (2, "180")):
+        turned = np.ascontiguousarray(np.rot90(picture, turns))
+
+        assert cure in _no_face_message(turned, tracker, [])
+
+
+def test_a_face_that_lies_is_cut_out_upright_with_a_warning(tracker: FaceTracker, picture) -> None:
     sideways = np.ascontiguousarray(np.rot90(picture, 3))
 
-    with pytest.raises(NoFaceError, match="turn it by 90 degrees to the left"):
-        prepare_portrait(sideways, tracker)
+    with pytest.warns(Speech2FaceWarning, match="lies on its side"):
+        lying = prepare_portrait(sideways, tracker, size=256)
+
+    upright = prepare_portrait(picture, tracker, size=256)
+    assert np.abs(lying.mesh[:, :2] - upright.mesh[:, :2]).mean() < 5
+    difference = lying.crop[64:192, 64:192].astype(float) - upright.crop[64:192, 64:192]
+    assert np.abs(difference).mean() < 12
 
 
 def test_two_people_are_told_apart(tracker: FaceTracker, picture) -> None:

@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from speech2face.errors import InputError, NoFaceError, Speech2FaceWarning
-from speech2face.face.detect import detect_faces
 from speech2face.face.normalize import pose_of
 from speech2face.face.track import FaceTracker
 from speech2face.types import Face, Portrait
@@ -29,6 +28,8 @@ _LEAST_EYES = 14.0
 lips are fewer pixels than the motion (measured: see the tracker's model card)."""
 _WARN_YAW, _LAST_YAW = 35.0, 60.0
 """Degrees of yaw: the far half of the face is narrow, then hidden."""
+_LYING = 60.0
+"""Degrees of roll from which the picture is likely to lie on its side."""
 _PRESENT = 0.5
 
 
@@ -82,21 +83,29 @@ def _no_face_message(
 ) -> str:
     height, width = image.shape[:2]
     seen = f"best score {max((f.score for f in candidates), default=0.0):.2f}, {_PRESENT} is needed"
-    for turns, words in ((1, "left"), (3, "right"), (2, "upside down")):
-        turned = np.ascontiguousarray(np.rot90(image, turns))
-        if detect_faces(turned) and tracker.find(turned):
-            advice = (
-                "it seems to lie upside down: turn it by 180 degrees"
-                if turns == 2  # noqa: PLR2004 - two quarter turns
-                else f"it seems to lie on its side: turn it by 90 degrees to the {words}"
-            )
-            break
-    else:
-        advice = "use an upright photograph of a face, seen from the front, or crop closer to it"
+    advice = _turn(image, tracker) or (
+        "use an upright photograph of a face, seen from the front, or crop closer to it"
+    )
     return (
         f"no face was found in the picture of {width} x {height} px ({seen}); "
         f"expected one person's face, 48 px or more between the eyes; {advice}"
     )
+
+
+def _turn(image: UInt8[np.ndarray, "height width 3"], tracker: FaceTracker) -> str | None:
+    """Tell how the picture must be turned for its face to stand upright, if there is one."""
+    found = {
+        words: tracker.find(np.ascontiguousarray(np.rot90(image, turns)))
+        for turns, words in (
+            (1, "90 degrees to the left"),
+            (2, "180 degrees"),
+            (3, "90 degrees to the right"),
+        )
+    }
+    rolls = {words: abs(pose_of(faces[0].mesh)[2]) for words, faces in found.items() if faces}
+    if not rolls:
+        return None
+    return f"it seems not to stand upright: turn it by {min(rolls, key=lambda words: rolls[words])}"
 
 
 def _choose(faces: list[Face], select: str) -> Face:
@@ -148,7 +157,7 @@ def _check(face: Face, *, force: bool) -> None:
         NoFaceError: It cannot be animated at all, and `force` is not set.
     """
     eyes = float(np.linalg.norm(face.mesh[473] - face.mesh[468]))
-    yaw = abs(float(pose_of(face.mesh)[0]))
+    yaw, _, roll = np.abs(pose_of(face.mesh))
     if eyes < _LEAST_EYES and not force:
         msg = (
             f"the face is too small: {eyes:.0f} px between the eyes, at least {_LEAST_EYES:.0f} "
@@ -168,6 +177,12 @@ def _check(face: Face, *, force: bool) -> None:
         warnings.warn(msg, Speech2FaceWarning, stacklevel=3)
     if yaw > _WARN_YAW:
         msg = f"the face is turned by {yaw:.0f} degrees; up to {_WARN_YAW:.0f} look better"
+        warnings.warn(msg, Speech2FaceWarning, stacklevel=3)
+    if roll > _LYING:
+        msg = (
+            f"the face lies on its side (turned by {roll:.0f} degrees); "
+            "if that is not meant, turn the picture"
+        )
         warnings.warn(msg, Speech2FaceWarning, stacklevel=3)
 
 

@@ -32,6 +32,7 @@ from speech2face.landmarks import (
     UPPER_LIP_OUTER,
 )
 from speech2face.models.tracker import ShapeRegressor, TrackerNetwork
+from speech2face.training.tracker_animate import animate_portraits, animated_samples
 from speech2face.training.tracker_data import Batch, TrackerData
 from speech2face.training.tracker_evaluate import evaluate
 from speech2face.training.tracker_labels import (
@@ -59,6 +60,8 @@ class TrackerRecipe:
     mouths: int = 14
     eyes: int = 20
     """Cuts a step."""
+    animated: int = 110
+    """Portraits that are animated."""
     clip_frames: int = 400
     """Frames a speaker taken from the clips."""
     shapes: int = 1500
@@ -76,8 +79,10 @@ def load_samples(data: Path, work: Path, recipe: TrackerRecipe) -> list[Sample]:
     """Label what has no labels yet and read everything that training may see."""
     labels = work / "labels"
     label_folder(data, labels, data / _TASK)
-    samples = portrait_samples(data, labels, held_out=False)
-    return samples + clip_samples(data, labels, frames=recipe.clip_frames, held_out=False)
+    portraits = portrait_samples(data, labels, held_out=False)
+    animate_portraits(portraits, labels, data / _TASK, recipe.animated)
+    clips = clip_samples(data, labels, frames=recipe.clip_frames, held_out=False)
+    return portraits + animated_samples(labels) + clips
 
 
 class TrackerTraining:

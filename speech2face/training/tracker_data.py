@@ -20,8 +20,8 @@ from speech2face.models.tracker import RegressorConfig
 from speech2face.training.tracker_augment import bend, photograph
 from speech2face.training.tracker_labels import Sample
 
-_PORTRAITS = 0.7
-"""Share of portraits; the rest is spread evenly over the speakers of the clips."""
+_SHARES = {"portrait": 0.5, "animated": 0.25}
+"""Shares of the samples' groups; the rest is spread evenly over the speakers of the clips."""
 _NO_FACE = 0.1
 """Share of cuts that show no face, in batches for the face network."""
 _BEND = 0.5
@@ -57,8 +57,11 @@ class TrackerData:
         groups: dict[str, list[Sample]] = {}
         for sample in samples:
             groups.setdefault(sample.group, []).append(sample)
-        self._portraits = groups.pop("portrait", [])
-        self._speakers = list(groups.values())
+        speakers = max(1, len(groups.keys() - _SHARES.keys()))
+        rest = (1 - sum(_SHARES.values())) / speakers
+        shares = np.array([_SHARES.get(group, rest) for group in groups])
+        self._groups = list(groups.values())
+        self._shares = shares / shares.sum()
         self._eyes = (LEFT_EYE_POINTS, MIRROR[LEFT_EYE_POINTS])
         order = {int(point): index for index, point in enumerate(MOUTH_POINTS)}
         self._mouth_mirror = np.array([order[int(MIRROR[p])] for p in MOUTH_POINTS])
@@ -86,9 +89,7 @@ class TrackerData:
         )
 
     def _sample(self) -> Sample:
-        pool = self._portraits
-        if self._speakers and (not pool or self._rng.random() > _PORTRAITS):
-            pool = self._speakers[self._rng.integers(len(self._speakers))]
+        pool = self._groups[self._rng.choice(len(self._groups), p=self._shares)]
         return pool[self._rng.integers(len(pool))]
 
     def _face(self, size: int) -> tuple[np.ndarray, np.ndarray, float]:
