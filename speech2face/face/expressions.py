@@ -28,17 +28,16 @@ EXPRESSIONS: Final[dict[str, dict[str, float]]] = {
     "happy": _both(cheekSquint=0.85, eyeSquint=0.45, mouthSmile=0.75, mouthDimple=0.15),
     # AU 1 + 4 + 15 + 17: inner brows up and together, lids droop, corners down, chin raised.
     "sad": {
-        **_both(browInnerUp=1.4, browDown=0.25, browOuterUp=-0.3, eyeBlink=0.12, mouthFrown=1.0),
+        **_both(browInnerUp=1.6, browDown=0.2, browOuterUp=-0.3, eyeBlink=0.12, mouthFrown=1.1),
         **_both(eyeSquint=0.1, mouthStretch=0.1),
         "mouthShrugLower": 0.45,
     },
     # AU 4 + 5 + 7 + 23 + 24: brows down, hard stare, lips tight; the nose wrinkles a little.
     "angry": {
-        **_both(browDown=1.15, eyeSquint=0.6, eyeWide=0.3, noseSneer=0.6, mouthFrown=0.35),
-        **_both(mouthPress=0.3, cheekSquint=0.2),
-        "mouthRollUpper": 0.25,
-        "mouthRollLower": 0.2,
-        "mouthShrugLower": 0.2,
+        **_both(browDown=1.15, eyeSquint=0.6, eyeWide=0.3, noseSneer=0.6, mouthFrown=0.12),
+        **_both(mouthPress=0.2, cheekSquint=0.2),
+        "mouthRollUpper": 0.35,
+        "mouthRollLower": 0.3,
     },
     # AU 1 + 2 + 5 + 26: brows up, eyes wide, jaw dropped a little.
     "surprised": {
