@@ -1,5 +1,6 @@
-"""How well Speech2Landmarks reads lips from sound: `python -m speech2face.evaluation.speech2landmarks`.
+"""How well Speech2Landmarks reads lips from sound.
 
+`python -m speech2face.evaluation.speech2landmarks --data DIR --prepared DIR` prints the table.
 Scored are held-out people and held-out clips of GRID against the face-mesh teacher's landmarks of
 the real video, with the sanity rows: ground truth, the resting mouth, an opening made from energy
 alone, another clip's sound, and the real movement 5 frames late. Only rows that rank in this order
@@ -7,117 +8,34 @@ measure what they claim.
 """
 
 import argparse
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
-from speech2face import landmarks, timing
+from speech2face import timing
+from speech2face.evaluation.speech_conditions import conditions_table
+from speech2face.evaluation.speech_scores import (
+    Offsets,
+    closure_frames,
+    correlation,
+    opening,
+    row_of,
+    score,
+)
 from speech2face.evaluation.tables import Cell, Table
 from speech2face.stages.speech2landmarks import STEP, Speech2Landmarks
 from speech2face.training.speech2landmarks import Recipe, read_recipe, split
-from speech2face.training.speech_data import Stretch, prepare_grid_only, read_stretch, read_words
+from speech2face.training.speech_data import Stretch, prepare_grid_only, read_stretch
 from speech2face.types import Speech
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SHIFT = 5
 """Frames by which the shifted row is late: 200 ms."""
-_LAGS = 5
-"""Frames searched for the best lag, to either side."""
-_CLOSED = 0.25
-"""Lips count as closed below this part of the clip's usual opening (its 90th percentile)."""
-_NEAR = 2
-"""Frames around a closure in which it may happen."""
-_FAR = 4
-"""Frames from any word from which on silence counts."""
-
-_STARTS_CLOSED = frozenset({"bin", "blue", "by", "b", "place", "please", "p"})
-_ENDS_CLOSED = frozenset({"m"})
-
-Offsets = Float[np.ndarray, "frames 70 3"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """One clip."""
-
-    error: float
-    """Mean distance of the 20 lip landmarks in the picture plane over the outer-eye distance."""
-    rest_error: float
-    """The same for a mouth that rests."""
-    r: float
-    """Pearson correlation of the mouth opening at lag 0."""
-    amplitude: float
-    """Standard deviation of the opening over the real one's."""
-    correlations: Float[np.ndarray, " lags"]
-    """The correlation at lags -5 to 5; a positive lag is late."""
-    silence: float
-    """Speed of the lips away from words over their speed in words."""
-    closed: int
-    """Closures of p, b, m that are met."""
-    closures: int
-    """Closures there are."""
-
-
-def score(clip: Stretch, offsets: Offsets, closures: list[int]) -> Score:
-    """Compare movements with a clip's real ones.
-
-    Args:
-        clip: The real ones.
-        offsets: From the same rest landmarks, of the same length.
-        closures: Frames at which the lips must meet.
-    """
-    lips = landmarks.MOUTH
-    wrong = (offsets - clip.offsets)[:, lips, :2]
-    real, said = _opening(clip, clip.offsets), _opening(clip, offsets)
-    correlations = np.array([_correlation(real, said, lag) for lag in range(-_LAGS, _LAGS + 1)])
-    speed = np.linalg.norm(np.diff(offsets[:, lips, :2], axis=0), axis=-1).mean(-1)
-    silent, spoken = _silence(clip)
-    shut = said < _CLOSED * np.percentile(said, 90) + 0.005
-    hits = [bool(shut[max(0, at - _NEAR) : at + _NEAR + 1].any()) for at in closures]
-    return Score(
-        error=float(np.linalg.norm(wrong, axis=-1).mean()),
-        rest_error=float(np.linalg.norm(clip.offsets[:, lips, :2], axis=-1).mean()),
-        r=float(correlations[_LAGS]),
-        amplitude=float(said.std() / real.std()),
-        correlations=correlations,
-        silence=float(speed[silent].mean() / max(speed[spoken].mean(), 1e-9))
-        if silent.any() and spoken.any()
-        else np.nan,
-        closed=sum(hits),
-        closures=len(hits),
-    )
-
-
-def _opening(clip: Stretch, offsets: Offsets) -> Float[np.ndarray, " frames"]:
-    return landmarks.mouth_opening(clip.rest + offsets)
-
-
-def _correlation(real: np.ndarray, said: np.ndarray, lag: int) -> float:
-    one = real[max(0, -lag) : len(real) - max(0, lag)]
-    other = said[max(0, lag) : len(said) - max(0, -lag)]
-    if one.std() < 1e-6 or other.std() < 1e-6:  # noqa: PLR2004 - a mouth that does not move
-        return 0.0
-    return float(np.corrcoef(one, other)[0, 1])
-
-
-def _silence(clip: Stretch) -> tuple[np.ndarray, np.ndarray]:
-    """Tell the steps between frames that are far from every word, and those that are in words."""
-    spoken = clip.speech == 1
-    near = np.convolve(spoken, np.ones(2 * _FAR + 1), "same") > 0
-    silent = (clip.speech == 0) & ~near
-    return silent[1:] & silent[:-1], spoken[1:] & spoken[:-1]
-
-
-def closure_frames(align: Path) -> list[int]:
-    """Read from a GRID .align file when the lips must meet: b and p at a word's start, m at its end."""
-    if not align.is_file():
-        return []
-    words = read_words(align)
-    starts = [round(first * 25) for first, _, word in words if word in _STARTS_CLOSED]
-    return starts + [round(last * 25) - 1 for _, last, word in words if word in _ENDS_CLOSED]
 
 
 class FromEnergy:
@@ -162,10 +80,10 @@ def rows_for(
         "wrong audio": lambda clip: _as_long(said[order[clip.name].name], len(clip)),
         "real, 5 frames late": lambda clip: np.roll(clip.offsets, _SHIFT, 0),
     }
-    rows = []
+    rows: list[dict[str, Cell]] = []
     for way, move in ways.items():
         scores = [score(clip, move(clip), closures[clip.name]) for clip in clips]
-        rows.append({"clips of": name, "n": len(clips), "row": way} | _row(scores))
+        rows.append({"clips of": name, "n": len(clips), "row": way} | row_of(scores))
     return rows
 
 
@@ -178,23 +96,6 @@ def _as_long(offsets: Offsets, frames: int) -> Offsets:
     return np.pad(offsets, ((0, max(0, frames - len(offsets))), (0, 0), (0, 0)), mode="edge")[
         :frames
     ]
-
-
-def _row(scores: list[Score]) -> dict[str, Cell]:
-    mean = np.mean([one.correlations for one in scores], 0)
-    closures = sum(one.closures for one in scores)
-    r = np.array([one.r for one in scores])
-    return {
-        "error / rest": float(np.mean([s.error for s in scores]) / np.mean([s.rest_error for s in scores])),
-        "error": float(np.mean([one.error for one in scores])),
-        "r": float(r.mean()),
-        "± (95 %)": float(1.96 * r.std() / np.sqrt(len(r))),
-        "best lag": int(mean.argmax()) - _LAGS if mean.max() > 0 else None,
-        "r at best of ±1": float(np.mean([s.correlations[_LAGS - 1 : _LAGS + 2].max() for s in scores])),
-        "amplitude": float(np.mean([one.amplitude for one in scores])),
-        "closures met": sum(one.closed for one in scores) / closures if closures else None,
-        "lip speed in silence": float(np.nanmean([one.silence for one in scores])) if any(np.isfinite(one.silence) for one in scores) else None,
-    }  # fmt: skip
 
 
 def evaluate(prepared: Path, data: Path | None, stage: Speech2Landmarks, recipe: Recipe) -> Table:
@@ -224,11 +125,18 @@ def evaluate(prepared: Path, data: Path | None, stage: Speech2Landmarks, recipe:
         note=(
             "Truth is the face-mesh teacher's tracking of the real video, unsmoothed. Error: mean "
             "distance of the 20 lip landmarks in the picture plane over the outer-eye distance. r: "
-            "correlation of the mouth opening at lag 0, mean over clips. Look-ahead of the network: "
-            f"{(stage.network.config.delay + 1) * 40} ms from the start of a frame. A late movement "
-            "has a positive lag."
+            "correlation of the mouth opening at lag 0, mean over clips. Look-ahead: "
+            f"{(stage.network.config.delay + 1) * 40} ms from the start of a frame. Late "
+            "movements have a positive lag."
         ),
     )
+
+
+def held_out(prepared: Path, recipe: Recipe) -> list[Stretch]:
+    """Read the clips that nothing was learnt from."""
+    return split(
+        recipe, [read_stretch(path) for path in sorted((prepared / "grid").glob("*.npz"))]
+    )[1]
 
 
 def _align(data: Path, clip: Stretch) -> Path:
@@ -249,8 +157,7 @@ def plot(prepared: Path, stage: Speech2Landmarks, recipe: Recipe, path: Path) ->
     """Draw real and predicted mouth opening of two clips of every held-out group."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - an optional extra
 
-    stretches = [read_stretch(file) for file in sorted((prepared / "grid").glob("*.npz"))]
-    held = split(recipe, stretches)[1]
+    held = held_out(prepared, recipe)
     speakers = sorted({clip.speaker for clip in held})
     chosen = [
         clip for who in speakers for clip in [one for one in held if one.speaker == who][1:9:3]
@@ -260,12 +167,11 @@ def plot(prepared: Path, stage: Speech2Landmarks, recipe: Recipe, path: Path) ->
     for axes, clip in zip(grid.flat, chosen, strict=False):
         time = np.arange(len(clip)) / float(timing.MOTION_FPS)
         said = speak(stage, clip)
-        axes.plot(time, _opening(clip, clip.offsets), "k", label="real")
-        axes.plot(time, _opening(clip, said), "r", label="predicted")
+        real, mine = opening(clip, clip.offsets), opening(clip, said)
+        axes.plot(time, real, "k", label="real")
+        axes.plot(time, mine, "r", label="predicted")
         axes.plot(time, _loudness(clip) * 0.05 - 0.01, "b", lw=0.5, label="loudness")
-        axes.set_title(
-            f"{clip.name}  r {_correlation(_opening(clip, clip.offsets), _opening(clip, said), 0):.2f}"
-        )
+        axes.set_title(f"{clip.name}  r {correlation(real, mine, 0):.2f}")
     grid.flat[0].legend()
     figure.savefig(path, dpi=80)
 
@@ -288,12 +194,17 @@ def main() -> None:
         prepare_grid_only(options.data, options.prepared)
     recipe = read_recipe(options.recipe) if options.recipe else Recipe()
     stage = load_stage(options.weights)
-    table = evaluate(options.prepared, options.data, stage, recipe)
-    print(table.markdown())  # noqa: T201 - the command's result
+    tables = [
+        evaluate(options.prepared, options.data, stage, recipe),
+        conditions_table(held_out(options.prepared, recipe), stage),
+    ]
+    text = "\n".join(table.markdown() for table in tables)
+    print(text)  # noqa: T201 - the command's result
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "speech2landmarks.md").write_text(table.markdown(), encoding="utf-8")
-        (options.out / "speech2landmarks.json").write_text(table.json(), encoding="utf-8")
+        (options.out / "speech2landmarks.md").write_text(text, encoding="utf-8")
+        for table in tables:
+            (options.out / f"{table.name}.json").write_text(table.json(), encoding="utf-8")
         plot(options.prepared, stage, recipe, options.out / "speech2landmarks.png")
 
 

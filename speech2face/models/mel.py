@@ -24,6 +24,8 @@ CONTEXT = WINDOW - HOP
 
 _FLOOR = 1e-12
 """Added to the power before the logarithm, so that digital silence has one."""
+_BEND, _BEND_MEL, _OCTAVES = 1000.0, 15.0, float(np.log(6.4) / 27)
+"""Slaney's scale: linear up to 1000 Hz, which is 15; then 27 steps from 1000 to 6400 Hz."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +54,14 @@ class MelConfig:
 
 def hz_to_mel(frequency: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Convert Hz to the mel scale of Slaney's Auditory Toolbox (1998): linear below 1 kHz."""
-    linear = frequency / (200 / 3)
-    logarithmic = 15 + np.log(np.maximum(frequency, 1000) / 1000) / (np.log(6.4) / 27)
-    return np.where(frequency < 1000, linear, logarithmic)
+    logarithmic = _BEND_MEL + np.log(np.maximum(frequency, _BEND) / _BEND) / _OCTAVES
+    return np.where(frequency < _BEND, frequency * (_BEND_MEL / _BEND), logarithmic)
 
 
 def mel_to_hz(mel: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Convert the Slaney mel scale back to Hz."""
-    return np.where(mel < 15, mel * (200 / 3), 1000 * np.exp((mel - 15) * (np.log(6.4) / 27)))
+    above = _BEND * np.exp((mel - _BEND_MEL) * _OCTAVES)
+    return np.where(mel < _BEND_MEL, mel * (_BEND / _BEND_MEL), above)
 
 
 def mel_filters(config: MelConfig, stretch: float = 1.0) -> Float[np.ndarray, "bands bins"]:
@@ -70,8 +72,8 @@ def mel_filters(config: MelConfig, stretch: float = 1.0) -> Float[np.ndarray, "b
         stretch: Read the spectrum at frequencies divided by this: 1.1 makes a voice sound as if its
             pitch and formants were 10 % higher. Training uses it to invent speakers.
     """
-    ends = hz_to_mel(np.array([config.low, config.high]))
-    edges = mel_to_hz(np.linspace(*ends, config.bands + 2)) / stretch
+    low, high = hz_to_mel(np.array([config.low, config.high]))
+    edges = mel_to_hz(np.linspace(low, high, config.bands + 2)) / stretch
     bins = np.linspace(0, SPEECH_RATE / 2, WINDOW // 2 + 1)
     ramps = edges[:, None] - bins
     widths = np.diff(edges)[:, None]

@@ -22,7 +22,7 @@ MEL_PER_STEP = 4
 """Mel frames of 10 ms in a step of 40 ms."""
 
 MOVING = (*range(17), *range(48, 68))
-"""The landmarks that speech moves: the jaw line and the lips. The others are left to the controls."""
+"""The landmarks that speech moves: jaw line and lips. The others are left to the controls."""
 
 PHONE_CLASSES = (
     "silence", "bilabial", "labiodental", "dental", "alveolar", "postalveolar", "velar", "lateral",
@@ -49,7 +49,7 @@ class Speech2LandmarksConfig:
     condition: int = 32
     """Size of what emotion and rest landmarks are turned into."""
     delay: int = 4
-    """Steps of 40 ms that the answer comes late: the look-ahead, with the step itself, is 200 ms."""
+    """Steps of 40 ms by which the answer is late: look-ahead, with the step itself, of 200 ms."""
     dropout: float = 0.2
     """While training only."""
 
@@ -95,7 +95,7 @@ class CausalConv(nn.Module):
 
     def __init__(
         self, inputs: int, outputs: int, *, kernel: int, stride: int = 1, dilation: int = 1
-    ):
+    ) -> None:
         """Choose sizes; `kernel` - `stride` frames (times dilation) of the past are remembered."""
         super().__init__()
         self.conv: nn.Conv1d = nn.Conv1d(inputs, outputs, kernel, stride, dilation=dilation)
@@ -104,7 +104,7 @@ class CausalConv(nn.Module):
 
     def start(
         self, like: Float[Tensor, "batch frames channels"]
-    ) -> Float[Tensor, "batch channels past"]:
+    ) -> Float[Tensor, "batch inputs past"]:
         """Give the memory before the first frame."""
         return like.new_zeros(len(like), self.conv.in_channels, self.past)
 
@@ -165,11 +165,14 @@ class Speech2LandmarksNetwork(nn.Module):
         self.register_buffer("offset_scale", torch.ones(points))
         self.register_buffer("gain", torch.ones(()))
 
+    def _convs(self) -> list[CausalConv]:
+        return [conv for conv in (*self.front, *self.context) if isinstance(conv, CausalConv)]
+
     def start(self, mel: Float[Tensor, "batch frames bands"]) -> State:
         """Give the state before a sound, of which `mel` holds at least the first frame."""
         wide = mel.new_zeros(len(mel), 1, self.config.channels)
         first = [self.level.start(mel)]
-        convs = [conv.start(wide) for conv in (*self.front, *self.context)]
+        convs = [conv.start(wide) for conv in self._convs()]
         hidden = mel.new_zeros(len(mel), self.config.layers, self.config.hidden)
         return [*first, *convs, hidden]
 
@@ -194,12 +197,12 @@ class Speech2LandmarksNetwork(nn.Module):
         # Decibels below the speaker's level, cut at -60 dB: nothing quieter is worth hearing.
         frames = (mel - level[..., None]).clamp(min=-14) / 4 + 1.5
         after = [after_level]
-        for conv, memory in zip(self.front, past[1:4], strict=True):
-            frames, memory = conv(frames, memory)
+        for conv, before in zip(self.front, past[1:4], strict=True):
+            frames, memory = conv(frames, before)
             after.append(memory)
         frames = self.dropout(frames)
-        for conv, memory in zip(self.context, past[4:-1], strict=True):
-            new, memory = conv(frames, memory)
+        for conv, before in zip(self.context, past[4:-1], strict=True):
+            new, memory = conv(frames, before)
             frames = frames + new
             after.append(memory)
         heard, hidden = self.recurrent(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -109,20 +109,21 @@ class Speech2Landmarks:
         self.network: Speech2LandmarksNetwork = network
 
     @classmethod
-    def from_pretrained(cls, device: torch.device | str = "cpu") -> Self:
+    def from_pretrained(cls, device: torch.device | str = "cpu") -> "Speech2Landmarks":
         """Load the shipped weights."""
         return cls._from(*load("speech2landmarks"), device)
 
     @classmethod
-    def from_file(cls, path: Path, device: torch.device | str = "cpu") -> Self:
+    def from_file(cls, path: Path, device: torch.device | str = "cpu") -> "Speech2Landmarks":
         """Load weights that training wrote."""
         return cls._from(*read_weights(path), device)
 
     @classmethod
     def _from(
         cls, tensors: dict[str, torch.Tensor], config: dict[str, Any], device: torch.device | str
-    ) -> Self:
-        network = Speech2LandmarksNetwork(Speech2LandmarksConfig(**config))
+    ) -> "Speech2Landmarks":
+        sizes = {**config, "dilations": tuple(config["dilations"])}  # JSON knows lists only
+        network = Speech2LandmarksNetwork(Speech2LandmarksConfig(**sizes))
         network.load_state_dict(tensors)
         return cls(network.eval().to(device))
 
@@ -161,7 +162,7 @@ class Speech2Landmarks:
         rest: Float[np.ndarray, "70 3"],
         emotion: Float[np.ndarray, " 8"] | None = None,
     ) -> Iterator[Points]:
-        """Turn a sound that arrives in pieces of any length into landmarks, as they become known."""
+        """Turn a sound that arrives in pieces of any length into landmarks as they are known."""
         heard = SpeechStream(self.network, rest, emotion)
         for piece in pieces:
             yield heard.feed(piece)

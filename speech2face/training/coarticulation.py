@@ -113,7 +113,7 @@ def segments(phones: tuple[Phone, ...], duration: float) -> list[Segment]:
 
 
 def _plain(letter: str) -> str:
-    """Take the accent off a letter that is unknown with it: "ũ" is nasal, and the nose is not seen."""
+    """Take the accent off a letter that is unknown with it: that "ũ" is nasal is not seen."""
     return letter if letter in CLASS_OF_LETTER else unicodedata.normalize("NFD", letter)[0]
 
 

@@ -1,4 +1,4 @@
-"""Text to speech with exact phone times, by espeak-ng through ctypes (`pip install espeakng-loader`).
+"""Text to speech with exact phone times: espeak-ng through ctypes (PyPI `espeakng-loader`).
 
 espeak-ng is a GPL tool that training runs; nothing of it is needed or contained at run time.
 """
@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float
 
 from speech2face.errors import WeightsError
+from speech2face.media.torchaudio_compat import ensure_torchaudio
 from speech2face.timing import SPEECH_RATE
 
 _SYNCHRONOUS, _PHONEME_EVENTS, _PHONEME_IPA = 2, 0x0001, 0x0002
@@ -127,8 +129,6 @@ class Espeak:
             )
             raise WeightsError(msg)
         sound = np.concatenate(self._sound).astype(np.float32) / 32768
-        at = np.arange(int(len(sound) * SPEECH_RATE / self.rate)) * (self.rate / SPEECH_RATE)
-        # 22,050 to 16,000 Hz: a short average first keeps what would fold back from doing so.
-        smooth = np.convolve(sound, [0.2, 0.6, 0.2], "same")
-        samples = np.interp(at, np.arange(len(smooth)), smooth).astype(np.float32)
+        resample = ensure_torchaudio().functional.resample
+        samples = resample(torch.from_numpy(sound), self.rate, SPEECH_RATE).numpy()
         return Utterance(samples=samples, phones=tuple(self._phones))

@@ -153,17 +153,23 @@ def normalize_tracks(
         Normalized landmarks, one track a clip.
     """
     rigid = landmarks.RIGID
-    reference = neutral.astype(np.float64)
-    for _ in range(2):
-        laid = [np.stack([_lay(mesh, reference, rigid) for mesh in meshes]) for meshes in tracks]
-        mean = np.mean([meshes.mean(0) for meshes in laid], 0)
-        reference = _lay(mean, neutral.astype(np.float64), rigid)
+    frontal = neutral.astype(np.float64)
+    laid = _lay_all(tracks, frontal, rigid)
+    own = np.mean([meshes.mean(0) for meshes in laid], 0)
+    reference = _lay(own, frontal, rigid)
+    laid = _lay_all(tracks, reference, rigid)
     origin = landmarks.MESH_TO_LANDMARKS[landmarks.NOSE_BRIDGE]
     unit = float(landmarks.eye_distance(landmarks.from_mesh(reference)))
     return [
         (landmarks.from_mesh(meshes - reference[origin]) / unit).astype(np.float32)
         for meshes in laid
     ]
+
+
+def _lay_all(
+    tracks: list[Float[np.ndarray, "frames 478 3"]], reference: np.ndarray, rigid: np.ndarray
+) -> list[np.ndarray]:
+    return [np.stack([_lay(mesh, reference, rigid) for mesh in meshes]) for meshes in tracks]
 
 
 def _lay(mesh: np.ndarray, reference: np.ndarray, rigid: np.ndarray) -> np.ndarray:

@@ -49,6 +49,8 @@ _LAG = -0.015
 peaks where it does in GRID, 0.2 frames after the sound."""
 _LOUD = 90
 """Percentile of the opening in speech that is made equal to GRID's."""
+_STILL = 0.05
+"""Opening, of the widest vowel's, below which a mouth is shut rather than speaking."""
 _WIDTH_POINTS = (48, 54)
 
 
@@ -129,13 +131,14 @@ def prepare_synthetic(out: Path, real: list[Stretch], *, each: int = 4, seed: in
             )
     tracks = [_lips(said) for _, _, said in utterances]
     spoken = np.concatenate([moved[:, 0] for moved in tracks])
-    unit = lips.spread / float(np.percentile(spoken[spoken > 0.05], _LOUD))  # noqa: PLR2004 - not silence
+    unit = lips.spread / float(np.percentile(spoken[spoken > _STILL], _LOUD))
     rng = np.random.default_rng(seed)
     for (name, voice, said), moved in zip(utterances, tracks, strict=True):
         parts = segments(said.phones, len(said.samples) / 16_000)
         labels = label_track(parts, len(moved))
         stretch = Stretch(
-            name=name, speaker=f"espeak-{voice}", samples=fitted(said.samples * rng.uniform(0.3, 0.9), len(moved)),
+            name=name, speaker=f"espeak-{voice}",
+            samples=fitted(said.samples * rng.uniform(0.3, 0.9), len(moved)),
             offsets=lips(moved, unit), rest=rests[rng.integers(len(rests))],
             speech=speech_around(labels > 0), phones=labels,
         )  # fmt: skip

@@ -1,0 +1,117 @@
+import pytest
+import torch
+
+from speech2face.errors import InputError
+from speech2face.models.speech2landmarks import (
+    MEL_PER_STEP,
+    MOVING,
+    PHONE_CLASSES,
+    Condition,
+    Speech2LandmarksConfig,
+    Speech2LandmarksNetwork,
+)
+
+TINY = Speech2LandmarksConfig(channels=8, hidden=12, condition=4)
+
+
+@pytest.fixture
+def network() -> Speech2LandmarksNetwork:
+    torch.manual_seed(0)
+    return Speech2LandmarksNetwork(TINY).eval()
+
+
+def condition(batch: int = 2) -> Condition:
+    generator = torch.Generator().manual_seed(3)
+    return Condition(torch.randn(batch, 70, 3, generator=generator), torch.zeros(batch, 8))
+
+
+def mel(steps: int, batch: int = 2, seed: int = 1) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(batch, steps * MEL_PER_STEP, 80, generator=generator) - 5
+
+
+def test_every_step_of_sound_has_an_answer(network: Speech2LandmarksNetwork):
+    answer, _ = network(mel(9), condition())
+
+    assert answer.offsets.shape == (2, 9, 70, 3)
+    assert answer.speech.shape == (2, 9)
+    assert answer.phones.shape == (2, 9, len(PHONE_CLASSES))
+
+
+def test_only_lips_and_jaw_move(network: Speech2LandmarksNetwork):
+    offsets = network(mel(9), condition())[0].offsets
+
+    moving = offsets.abs().amax((0, 1, 3)) > 0
+    assert moving.nonzero().flatten().tolist() == list(MOVING)
+
+
+@pytest.mark.parametrize("cuts", [(1, 2), (4, 5), (7, 11)])
+def test_chunks_give_what_the_whole_sound_gives(
+    network: Speech2LandmarksNetwork, cuts: tuple[int, int]
+):
+    sound, state, found = mel(12), None, []
+    edges = [0, *cuts, 12]
+
+    whole = network(sound, condition())[0].offsets
+    for first, last in zip(edges, edges[1:], strict=False):
+        chunk = sound[:, first * MEL_PER_STEP : last * MEL_PER_STEP]
+        answer, state = network(chunk, condition(), state)
+        found.append(answer.offsets)
+
+    torch.testing.assert_close(torch.cat(found, 1), whole, atol=1e-4, rtol=0)
+
+
+def test_no_step_answers_to_later_sound(network: Speech2LandmarksNetwork):
+    sound, other = mel(10), mel(10)
+    other[:, 5 * MEL_PER_STEP :] += 1
+
+    changed = (network(sound, condition())[0].speech != network(other, condition())[0].speech).any(
+        0
+    )
+
+    assert changed.nonzero().flatten().tolist() == [5, 6, 7, 8, 9]
+
+
+def test_gain_changes_nothing(network: Speech2LandmarksNetwork):
+    sound = mel(10)
+
+    quiet, loud = (network(sound + gain, condition())[0].offsets for gain in (0.0, 4.6))
+
+    torch.testing.assert_close(loud, quiet, atol=1e-4, rtol=0)
+
+
+def test_the_face_matters_once_film_is_learnt_and_emotion_does_not_before(
+    network: Speech2LandmarksNetwork,
+):
+    sound = mel(6)
+    neutral = condition()
+    happy = neutral._replace(emotion=torch.ones(2, 8))
+    torch.nn.init.normal_(network.film.weight)
+
+    same = network(sound, neutral)[0].offsets
+    swapped = network(sound, neutral._replace(rest=neutral.rest.flip(0)))[0].offsets
+
+    torch.testing.assert_close(network(sound, happy)[0].offsets, same)
+    assert not torch.allclose(swapped, same)
+
+
+def test_every_parameter_but_those_of_emotion_learns(network: Speech2LandmarksNetwork):
+    torch.nn.init.normal_(network.film.weight)
+    answer, _ = network(mel(6), condition())
+    (answer.offsets.sum() + answer.speech.sum() + answer.phones.square().sum()).backward()
+
+    still = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+
+    assert still == ["emotion.weight"]
+
+
+def test_the_shipped_size_stays_below_four_million_parameters():
+    network = Speech2LandmarksNetwork(Speech2LandmarksConfig())
+
+    assert sum(p.numel() for p in network.parameters()) < 4_000_000
+    assert network.config.delay + 1 <= 5, "200 ms of 40 ms steps"
+
+
+def test_sizes_that_make_no_network_are_refused():
+    with pytest.raises(InputError, match="positive"):
+        Speech2LandmarksConfig(hidden=0)
