@@ -13,7 +13,7 @@ from speech2face import devices
 from speech2face.checkpoints.store import manifest
 from speech2face.controls.director import direct
 from speech2face.errors import Speech2FaceWarning
-from speech2face.face.normalize import normalize
+from speech2face.face.neutral import speaking_rest
 from speech2face.face.paste import PasteBack
 from speech2face.face.portrait import prepare_portrait
 from speech2face.face.track import FaceTracker
@@ -193,7 +193,7 @@ class Speech2Face:
         ended("portrait")
         speech = read_speech(job.audio)
         ended("sound")
-        rest = normalize(portrait.face.mesh)
+        rest = speaking_rest(portrait.face.mesh, self.landmarks2latents.rig)
         track = scaled(self.speech2landmarks(speech, rest), rest, settings.expression_scale)
         if np.abs(track.points - rest).max() < _MOVING:
             warnings.warn(

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from speech2face import landmarks
-from speech2face.face.normalize import fit_head
+from speech2face.face.normalize import fit_head, normalize
 from speech2face.face.rig import Rig
 
 OPENING_CHANNELS = (
@@ -22,12 +22,6 @@ within a hundredth."""
 _STEPS = 300
 
 
-def in_rig_frame(mesh: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, "478 3"]:
-    """Bring a mesh from pixels to the rig's frame: frontal, in eye distances."""
-    head = fit_head(mesh)
-    return ((mesh - head.translation) @ head.rotation / head.scale).astype(np.float32)
-
-
 def source_opening(mesh: Float[np.ndarray, "478 3"], rig: Rig) -> Float[np.ndarray, " channels"]:
     """Read how far the portrait opens its mouth, as rig weights (zero but for opening channels).
 
@@ -35,7 +29,7 @@ def source_opening(mesh: Float[np.ndarray, "478 3"], rig: Rig) -> Float[np.ndarr
         mesh: The portrait's mesh in pixels.
         rig: The rig.
     """
-    face = in_rig_frame(mesh)
+    face = fit_head(mesh).to_rig(mesh)
     gap = np.maximum(_gaps(face), 0)
     channels = [rig.index(name) for name in OPENING_CHANNELS]
     effect = np.stack([_gaps(rig.deltas[channel]) for channel in channels], 1).astype(np.float64)
@@ -50,7 +44,7 @@ def source_opening(mesh: Float[np.ndarray, "478 3"], rig: Rig) -> Float[np.ndarr
 
 def closed_mesh(mesh: Float[np.ndarray, "478 3"], rig: Rig) -> Float[np.ndarray, "478 3"]:
     """Give the portrait's mesh in the rig's frame with its lips closed."""
-    face = in_rig_frame(mesh) - rig.offsets(source_opening(mesh, rig))
+    face = fit_head(mesh).to_rig(mesh) - rig.offsets(source_opening(mesh, rig))
     upper, lower = landmarks.UPPER_LIP_INNER[1:-1], landmarks.LOWER_LIP_INNER[1:-1]
     middle = (face[upper] + face[lower]) / 2
     face[upper], face[lower] = middle, middle
@@ -87,4 +81,11 @@ def _gaps(points: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, " pairs"]:
 
 def speaking_rest(mesh: Float[np.ndarray, "478 3"], rig: Rig) -> Float[np.ndarray, "70 3"]:
     """Give the normalized landmarks that speech starts from: the portrait's, with closed lips."""
-    return landmarks.from_mesh(closed_mesh(mesh, rig)).astype(np.float32)
+    shown, unit = landmarks.from_mesh(fit_head(mesh).to_rig(mesh)), eye_unit(mesh)
+    closed = landmarks.from_mesh(closed_mesh(mesh, rig))
+    return (normalize(mesh) + (closed - shown) / unit).astype(np.float32)
+
+
+def eye_unit(mesh: Float[np.ndarray, "478 3"]) -> float:
+    """Measure the unit of this face's normalized landmarks in units of the rig."""
+    return float(landmarks.eye_distance(landmarks.from_mesh(fit_head(mesh).to_rig(mesh))))

@@ -15,9 +15,10 @@ from speech2face.face.expressions import expression_weights
 from speech2face.face.neutral import (
     OPENING_CHANNELS,
     bounded_least_squares,
-    in_rig_frame,
+    eye_unit,
     source_opening,
 )
+from speech2face.face.normalize import normalize
 from speech2face.face.rig import Rig, load_rig
 from speech2face.generators.warp.latents import WarpLatents
 from speech2face.types import ControlTrack, LandmarkTrack, LatentTrack, Portrait
@@ -32,6 +33,9 @@ _LIP_WEIGHT, _JAW_WEIGHT, _DEPTH_SHARE, _GAP_WEIGHT = 1.0, 0.25, 0.35, 4.0
 the lips' gap (which is looked at most)."""
 _RIDGE = 2e-3
 """Price of a weight of 1 against an error of one eye distance at one landmark."""
+_RARE = ("mouthShrug", "mouthLeft", "mouthRight", "mouthClose", "jawLeft", "jawRight", "jawForward")
+_RARE_RIDGE = 2e-2
+"""The same for channels that speech moves little and that a tracker's noise could be read as."""
 
 _BROW = {"browInnerUp_L": 0.35, "browInnerUp_R": 0.35, "browOuterUp_L": 0.45, "browOuterUp_R": 0.45}
 """Rig weights of a full brow raise in speech."""
@@ -92,12 +96,12 @@ class Landmarks2Latents:
         channels = [
             i for i, name in enumerate(rig.names) if name.startswith(_MOUTH_CHANNELS)
         ]  # fmt: skip
-        rest = landmarks.from_mesh(in_rig_frame(portrait.mesh))
-        wanted = (track.points - rest).astype(np.float64)
-        effect = landmarks.from_mesh(rig.deltas).astype(np.float64)
+        wanted = (track.points - normalize(portrait.mesh)).astype(np.float64)
+        effect = landmarks.from_mesh(rig.deltas).astype(np.float64) / eye_unit(portrait.mesh)
         price = _prices()
         spoken = (effect[channels] * price).reshape(len(channels), -1)
-        hessian = spoken @ spoken.T + _RIDGE * np.eye(len(channels))
+        rare = [rig.names[channel].startswith(_RARE) for channel in channels]
+        hessian = spoken @ spoken.T + np.diag(np.where(rare, _RARE_RIDGE, _RIDGE))
         linear = (wanted * price).reshape(len(wanted), -1) @ spoken.T
         upper, lower = np.array(landmarks.INNER_LIP_GAPS).T
         gap_of_all = effect[:, lower, 1] - effect[:, upper, 1]

@@ -32,8 +32,8 @@ _LIDS = (
     (landmarks.LEFT_UPPER_LID, landmarks.LEFT_LOWER_LID, landmarks.LEFT_IRIS),
     (landmarks.RIGHT_UPPER_LID, landmarks.RIGHT_LOWER_LID, landmarks.RIGHT_IRIS),
 )
-_BASE_CELLS = 128
-"""Nodes along each side of the patch that covers the whole crop."""
+_BASE_CELLS, _COARSEST = 128, 4
+"""Nodes along each side of the patch that covers the whole crop, about; most pixels between two."""
 _PINNED = 0.1
 """The border of the crop holds still; motion rises over this share of the half side."""
 _SLIT_CELLS = 64
@@ -97,7 +97,7 @@ class WarpGenerator:
             picture=_image(crop, self.device),
             points=points,
             base=make_patch(
-                (0.0, 0.0, float(size), float(size)), max(1, size // _BASE_CELLS), size, flat,
+                (0.0, 0.0, float(size), float(size)), _base_cell(size), size, flat,
                 _base_members(points), feather=0.0, pinned=_PINNED, device=self.device,
             ),
             mouth=mouth,
@@ -269,6 +269,14 @@ class WarpGenerator:
         # where it must not bring lip along once the mouth opens.
         edge = torch.minimum(slit.v - slit.upper, slit.lower - slit.v)
         return torch.stack([(edge + 1.5).clamp(0, 1) * within, (edge / 2 - 0.5).clamp(0, 1)], 1)
+
+
+def _base_cell(size: int) -> int:
+    """Give the pixels between nodes of the whole crop: a divisor of its side, a power of two."""
+    cell = 1
+    while size % (2 * cell) == 0 and size // (2 * cell) >= _BASE_CELLS // 2 and cell < _COARSEST:
+        cell *= 2
+    return cell
 
 
 def _edge_middle(u: np.ndarray, v: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
