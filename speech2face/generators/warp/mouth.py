@@ -22,6 +22,8 @@ _CAVITY = (0.16, 0.055, 0.05)
 """The throat in full light, linear with the display: dark red."""
 _JAW_FOLLOW = {"upper": 0.0, "tongue": 0.8, "lower": 1.0}
 """Share of the jaw's motion that each layer takes part in."""
+_SHADE = {"upper": 1.0, "tongue": 0.9, "lower": 0.82}
+"""Light that reaches each layer: lips and upper teeth shade what lies below them."""
 _SHADOW_REACH = 0.16
 """Depth of the lips' shadow on what lies behind, in half widths of the mouth."""
 _OWN_TEETH_GAP = (0.025, 0.06)
@@ -38,7 +40,7 @@ most so far below the corners (eye distances)."""
 _CHEEKS = np.array([205, 425, 50, 280, 187, 411])
 _COLOURFUL = 0.22
 """Saturation of skin in a colour photograph; in a monochrome one the mouth loses its colour too."""
-_CROWN = 0.085
+_CROWN = 0.06
 """The lower lip shows no more than this of the lower teeth (eye distances), and never their gum."""
 
 
@@ -176,7 +178,10 @@ def fit_mouth(
     lip = rest[landmarks.LOWER_LIP_INNER[len(landmarks.LOWER_LIP_INNER) // 2], 1]
     centre[1] += np.clip(lip - centre[1], 0, _LOWEST_LINE) - _EDGE_BELOW_LINE * own
     return MouthInterior(
-        layers={name: _lit_layer(tensors, name, light, chroma, device) for name in _JAW_FOLLOW},
+        layers={
+            name: _lit_layer(tensors, name, light * _SHADE[name], chroma, device)
+            for name in _JAW_FOLLOW
+        },
         boxes={name: tensors[f"{name}_box"].numpy() for name in _JAW_FOLLOW},
         depth={name: _mean_depth(tensors, name, config) for name in _JAW_FOLLOW},
         cavity=_tensor(np.array(_CAVITY) * light, device).view(1, 3, 1, 1),
