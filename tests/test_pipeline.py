@@ -134,8 +134,9 @@ def test_a_silent_sound_leaves_the_mouth_at_rest(
         quiet = engine.animate(portrait, silence, settings=still)
     spoken = engine.animate(portrait, speech, settings=still)
 
-    assert np.abs(quiet.latents.values).max() < 0.05
-    assert np.abs(spoken.latents.values).max() > 0.2
+    # The last five are eyes and head, in degrees; the eyes tremble as living ones do.
+    assert np.abs(quiet.latents.values[:, :-5]).max() < 0.05
+    assert np.abs(spoken.latents.values[:, :-5]).max() > 0.2
 
 
 def test_the_expression_scale_multiplies_the_motion_of_the_lips() -> None:

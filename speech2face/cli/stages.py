@@ -47,7 +47,7 @@ def landmarks(
     the nose bridge, unit = distance of the outer eye corners, x right, y down, z away) and fps.
     """
     from speech2face import devices
-    from speech2face.face.normalize import normalize
+    from speech2face.face.neutral import speaking_rest
     from speech2face.face.rig import load_rig
     from speech2face.media.audio import read_speech
     from speech2face.media.output import check_output
@@ -66,8 +66,9 @@ def landmarks(
         check_output(path, overwrite=overwrite)
     place = devices.resolve(device)
     speech = read_speech(audio)
-    mesh = load_rig().neutral if portrait is None else _portrait(portrait, settings).face.mesh
-    rest = normalize(mesh)
+    rig = load_rig()
+    mesh = rig.neutral if portrait is None else _portrait(portrait, settings).face.mesh
+    rest = speaking_rest(mesh, rig)
     track = Speech2Landmarks.from_pretrained(place)(speech, rest)
     track = scaled(track, rest, settings.expression_scale)
     save_track(output, track, overwrite=overwrite)
@@ -253,11 +254,12 @@ def _plot_frames(plot: Path, video: Path, frames: int, *, overwrite: bool) -> No
 
     tracker, reader = FaceTracker.from_pretrained("cpu"), VideoReader(video)
     shown = set(np.linspace(0, frames - 1, min(frames, 12)).round().astype(int).tolist())
-    drawn = []
+    images, points, titles = [], [], []
     for index, frame in enumerate(reader):
         if index in shown and (face := tracker.follow(frame, None)):
-            drawn.append((frame, scheme.from_mesh(face.mesh), f"{float(index / reader.fps):.2f} s"))
-    images, points, titles = zip(*drawn, strict=True)
+            images.append(frame)
+            points.append(scheme.from_mesh(face.mesh))
+            titles.append(f"{float(index / reader.fps):.2f} s")
     plot_faces(plot, images, points, titles, overwrite=overwrite)
 
 

@@ -19,7 +19,9 @@ def show() -> None:
     """List the shipped files: what they are, their licence and what they were trained on."""
     from speech2face.checkpoints.store import manifest
 
-    table = Table("name", "kB", "what", "licence", "trained on", "SHA-256")
+    table = Table()
+    for title in ("name", "kB", "what", "licence", "trained on", "SHA-256"):
+        table.add_column(title, no_wrap=title == "name")
     for name, row in sorted(manifest().items()):
         size = f"{row.bytes / 1000:.0f}"
         table.add_row(name, size, row.what, row.licence, row.trained_on, row.sha256[:12])
