@@ -17,6 +17,7 @@ import typer
 from speech2face.errors import InputError, Speech2FaceError
 from speech2face.evaluation import measures, sheets
 from speech2face.evaluation.emotions import LABELS
+from speech2face.evaluation.judge import JudgedTrack
 from speech2face.evaluation.material import held_out_clips, measured_portraits, sheet_portraits
 from speech2face.evaluation.pipelined import PipelineAnimate
 from speech2face.evaluation.playback import Played, find_browser, play, streams_of
@@ -28,7 +29,9 @@ _TASK = Path("models/face_landmarker_v2_with_blendshapes.task")
 _RATES = ("23.976", "25", "29.97", "30", "50", "60")
 _BLINK_TIMES = (0.6, 1.5, 2.3)
 """Seconds, within the 3 s of a GRID clip."""
-_SEAM_FRAMES = 25
+_SEAM_FRAMES = 10
+_EMOTION_FRAMES = 50
+"""Two seconds of a GRID clip: silence and speech."""
 
 Data = Annotated[
     Path, typer.Option(envvar="SPEECH2FACE_DATA", help="Folder with grid/, portraits/.")
@@ -162,13 +165,17 @@ def emotion_report(desk: Desk, people: int) -> None:
     references = []
     videos = {label: [] for label in LABELS}
     for portrait in measured_portraits(desk.data)[:people]:
-        neutral = studio.video(portrait, sound, "neutral", emotion="neutral", seed=0)
-        references.append(studio.track(neutral))
-        again = studio.video(portrait, sound, "neutral-again", emotion="neutral", seed=1)
-        videos["neutral"].append(studio.track(again))
+
+        def seen(label: str, emotion: str, seed: int, portrait: Path = portrait) -> JudgedTrack:
+            video = studio.video(
+                portrait, sound, label, emotion=emotion, seed=seed, preview=_EMOTION_FRAMES
+            )
+            return studio.track(video)
+
+        references.append(seen("neutral", "neutral", 0))
+        videos["neutral"].append(seen("neutral-again", "neutral", 1))
         for label in LABELS[1:]:
-            video = studio.video(portrait, sound, label, emotion=f"{label}:1", seed=0)
-            videos[label].append(studio.track(video))
+            videos[label].append(seen(label, f"{label}:1", 0))
     desk.publish(measures.emotion_table(videos, references))
 
 
@@ -179,7 +186,7 @@ def seam(data: Data, work: Work, teacher: Teacher = None, people: People = 12) -
 
 
 def seam_report(desk: Desk, people: int) -> None:
-    """Draw the frames of a second of speech on each sheet portrait and publish what is seen."""
+    """Draw some frames of speech on each sheet portrait and publish what is seen."""
     sound = held_out_clips(desk.data, 1)[0].video
     animate = PipelineAnimate()
     found = {
@@ -193,35 +200,39 @@ def seam_report(desk: Desk, people: int) -> None:
 def sheet(
     data: Data, work: Work, teacher: Teacher = None, sound: Sounds = None, people: People = 12,
     frames: Annotated[int, typer.Option(min=2, help="Frames on a sheet.")] = 12,
-    close: Annotated[bool, typer.Option(help="Only the face, enlarged.")] = False,
+    rotate: Annotated[bool, typer.Option(help="One sound for each portrait, in turn.")] = False,
     chosen: Chosen = None,
 ) -> None:  # fmt: skip
-    """Contact sheets of portraits and sounds, for a person to look at."""
-    sheet_report(desk(data, work, teacher, chosen), sound or [], people, frames, close=close)
+    """Contact sheets of portraits and sounds, whole and close up, for a person to look at."""
+    sheet_report(desk(data, work, teacher, chosen), sound or [], people, frames, rotate=rotate)
 
 
 def sheet_report(
-    desk: Desk, sounds: Sequence[Path], people: int, frames: int, *, close: bool
+    desk: Desk, sounds: Sequence[Path], people: int, frames: int, *, rotate: bool
 ) -> None:
-    """Write one sheet for each portrait and sound; a GRID clip's real frames stand below."""
-    studio = desk.studio
+    """Write two sheets for each portrait and sound; a GRID clip's real frames stand below."""
     clips = sounds or [clip.video for clip in held_out_clips(desk.data, 3)]
-    for row in sheet_portraits(desk.data)[:people]:
-        for path in clips:
-            video = studio.video(row.portrait, path)
-            track = studio.track(video)
-            shut = -track.eye_opening.sum(-1)
-            turned = np.abs(track.pose_against(0)).max(-1)
-            indices = sheets.telling_indices([track.mouth_opening, shut, turned], frames)
-            output = desk.work / "sheets" / f"{video.stem}{'_close' if close else ''}.png"
-            output.parent.mkdir(parents=True, exist_ok=True)
-            output.unlink(missing_ok=True)
-            sheets.contact_sheet(
-                video, output, title=row.portrait.stem, indices=indices,
-                real=path if path.suffix == ".mp4" and not close else None,
-                focus=track.meshes[:, :, :2] if close else None,
-            )  # fmt: skip
-            typer.echo(f"{output}: {row.why}")
+    for index, row in enumerate(sheet_portraits(desk.data)[:people]):
+        typer.echo(f"{row.portrait.stem}: {row.why}")
+        for path in [clips[index % len(clips)]] if rotate else clips:
+            _sheets_of(desk, row.portrait, path, frames)
+
+
+def _sheets_of(desk: Desk, portrait: Path, sound: Path, count: int) -> None:
+    video = desk.studio.video(portrait, sound)
+    track = desk.studio.track(video)
+    shut, turned = -track.eye_opening.sum(-1), np.abs(track.pose_against(0)).max(-1)
+    indices = sheets.telling_indices([track.mouth_opening, shut, turned], count)
+    real = sound if sound.suffix == ".mp4" else None
+    folder = desk.work / "sheets"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, below, focus in (("whole", real, None), ("close", None, track.meshes[..., :2])):
+        output = folder / f"{video.stem}_{name}.png"
+        output.unlink(missing_ok=True)
+        sheets.contact_sheet(
+            video, output, title=portrait.stem, indices=indices, real=below, focus=focus
+        )
+        typer.echo(f"  {output}")
 
 
 @app.command()
@@ -254,7 +265,7 @@ def everything(
     emotion_report(table, 12)
     seam_report(table, 12)
     playback_report(table)
-    sheet_report(table, sound or [], 12, 12, close=False)
+    sheet_report(table, sound or [], 12, 12, rotate=False)
 
 
 def main() -> None:
