@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from speech2face import __version__
 from speech2face.checkpoints import store
 from speech2face.errors import Speech2FaceWarning
 from speech2face.media.output import atomic_output
@@ -76,7 +77,7 @@ def sidecar(
         note = f"{output.with_suffix('.json')} is another file; the sidecar is {path.name}"
         warnings.warn(note, Speech2FaceWarning, stacklevel=2)
     told = {
-        _MARK: _version(_MARK),
+        _MARK: __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "synthetic": True,
         "output": _file(output),
