@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -53,7 +55,7 @@ def test_chunks_give_what_the_whole_sound_gives(
     edges = [0, *cuts, 12]
 
     whole = network(sound, condition())[0].offsets
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         chunk = sound[:, first * MEL_PER_STEP : last * MEL_PER_STEP]
         answer, state = network(chunk, condition(), state)
         found.append(answer.offsets)

@@ -5,7 +5,7 @@ from speech2face.stages.voice import Gate, voice_activity
 from speech2face.types import Speech
 
 
-def syllables(seconds: float, rng: np.random.Generator) -> np.ndarray:
+def syllables(seconds: float) -> np.ndarray:
     """Make something voiced: harmonics of 120 Hz under four formant-like bumps, four a second."""
     time = np.arange(int(seconds * 16_000)) / 16_000
     tone = sum(
@@ -17,7 +17,7 @@ def syllables(seconds: float, rng: np.random.Generator) -> np.ndarray:
 def recording(noise: float) -> np.ndarray:
     rng = np.random.default_rng(0)
     silence = np.zeros(32_000, np.float32)
-    sound = np.concatenate([silence, syllables(3, rng), silence, syllables(2, rng), silence])
+    sound = np.concatenate([silence, syllables(3), silence, syllables(2), silence])
     return (sound + noise * rng.standard_normal(len(sound))).astype(np.float32)
 
 

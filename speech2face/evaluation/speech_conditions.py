@@ -32,8 +32,8 @@ CONDITIONS: dict[str, Callable[[Samples], Samples]] = {
     "as recorded": lambda samples: samples,
     "20 dB quieter": lambda samples: samples * np.float32(0.1),
     "20 dB louder": lambda samples: samples * np.float32(10),
-    "white noise, 20 dB": lambda samples: noisy(samples, 20),
-    "white noise, 10 dB": lambda samples: noisy(samples, 10),
+    "white noise, 20 dB": lambda samples: noisy(samples, 20.0),
+    "white noise, 10 dB": lambda samples: noisy(samples, 10.0),
     "by way of 8 kHz": telephone,
 }
 

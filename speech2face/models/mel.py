@@ -115,7 +115,7 @@ class LogMel(nn.Module):
 
 
 def log_of_power(
-    power: Float[Tensor, "*batch frames bins"], filters: Float[Tensor, "bands bins"]
+    power: Float[Tensor, "*batch frames bins"], filters: Float[Tensor, "*voices bands bins"]
 ) -> Float[Tensor, "*batch frames bands"]:
     """Finish the spectrum with other filters than the network's own (training: other speakers)."""
     return torch.log(power @ filters.mT + _FLOOR)

@@ -150,13 +150,16 @@ def _blend(weights: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def label_track(parts: list[Segment], frames: int) -> Int8[np.ndarray, " frames"]:
-    """Give the class, as an index into `PHONE_CLASSES`, that fills most of each frame's middle."""
+    """Give the class in the middle of each frame, as an index into `PHONE_CLASSES`.
+
+    A closure too short to reach a middle still names the frame it lies in.
+    """
     time = (np.arange(frames) + 0.5) / 25
     labels = np.zeros(frames, np.int8)
     for part in parts:
         labels[(time >= part.start) & (time < part.end)] = PHONE_CLASSES.index(part.name)
+    for part in parts:
         if part.name == "bilabial":
-            labels[min(frames - 1, int((part.start + part.end) / 2 * 25))] = PHONE_CLASSES.index(
-                part.name
-            )
+            middle = min(frames - 1, int((part.start + part.end) / 2 * 25))
+            labels[middle] = PHONE_CLASSES.index(part.name)
     return labels

@@ -123,7 +123,7 @@ class Espeak:
         self._sound, self._phones = [], []
         encoded = text.encode()
         self._library.espeak_Synth(encoded, len(encoded) + 1, 0, 1, 0, _UTF8, None, None)
-        if not self._sound:
+        if not self._sound or not any(phone.ipa for phone in self._phones):
             msg = (
                 f"espeak-ng said nothing in the voice {voice!r} for {text[:40]!r}; try another text"
             )

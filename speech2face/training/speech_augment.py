@@ -100,7 +100,8 @@ def dirty(
     if rng.random() < config.noise:
         voices = rng.random() < 0.15  # noqa: PLR2004 - other people talk, seldom
         noise = babble[: len(sound)] if voices else coloured_noise(rng, len(sound))
-        snr = rng.uniform(config.quietest_snr + (10 if voices else 0), config.loudest_snr)
+        lowest = config.quietest_snr + (10 if voices else 0)
+        snr = rng.uniform(lowest, max(lowest, config.loudest_snr))
         noise_power = float(np.sqrt((noise**2).mean())) + 1e-6
         sound = sound + noise * power / noise_power * 10 ** (-snr / 20)
     gain = 10 ** rng.uniform(-1, 0.5)
