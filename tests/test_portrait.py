@@ -79,7 +79,7 @@ def test_a_small_face_is_warned_of_and_a_tiny_one_refused() -> None:
 def test_a_turned_face_is_warned_of_and_a_profile_refused() -> None:
     with pytest.warns(Speech2FaceWarning, match="turned by 45 degrees"):
         _check(face(200, pose=(-45, 0, 0)), force=False)
-    with pytest.raises(NoFaceError, match="turned by 70 degrees, at most 60"):
+    with pytest.raises(NoFaceError, match="turned by 70 degrees or more, less than 50"):
         _check(face(200, pose=(70, 0, 0)), force=False)
     with pytest.warns(Speech2FaceWarning, match="turned by 70 degrees"):
         _check(face(200, pose=(70, 0, 0)), force=True)
@@ -178,11 +178,20 @@ def test_a_picture_on_its_side_is_told_how_to_be_turned(tracker: FaceTracker, pi
         assert cure in _no_face_message(turned, tracker, [])
 
 
-def test_a_face_that_lies_is_cut_out_upright_with_a_warning(tracker: FaceTracker, picture) -> None:
+def test_a_picture_on_its_side_is_refused(tracker: FaceTracker, picture) -> None:
     sideways = np.ascontiguousarray(np.rot90(picture, 3))
 
+    with pytest.raises(NoFaceError, match="turn it by 90 degrees to the left"):
+        prepare_portrait(sideways, tracker)
+
+
+def test_a_face_that_lies_is_cut_out_upright_with_a_warning(tracker: FaceTracker, picture) -> None:
+    height, width = picture.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), 75, 1)
+    turned = cv2.warpAffine(picture, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
     with pytest.warns(Speech2FaceWarning, match="lies on its side"):
-        lying = prepare_portrait(sideways, tracker, size=256)
+        lying = prepare_portrait(turned, tracker, size=256)
 
     upright = prepare_portrait(picture, tracker, size=256)
     assert np.abs(lying.mesh[:, :2] - upright.mesh[:, :2]).mean() < 5

@@ -1,4 +1,4 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -181,3 +181,13 @@ def test_face_alignment_is_given_our_detectors_box(picture) -> None:
 
 def test_regions_of_found_faces_are_upright(found) -> None:
     assert abs(region_of_mesh(found.mesh).roll) < 0.3
+
+
+def test_a_face_boxed_twice_is_one_face(found) -> None:
+    inner = replace(found, box=found.box + np.array([9, 9, -9, -9], np.float32), score=0.6)
+    beside = replace(found, box=found.box + 2000, score=0.55)
+
+    kept = track._without_doubles([inner, found, beside])
+
+    assert [face is found for face in kept] == [True, False]
+    assert kept[1] is beside

@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 
 from speech2face.errors import InputError, NoFaceError, Speech2FaceWarning
 from speech2face.face.normalize import pose_of
-from speech2face.face.track import FaceTracker
+from speech2face.face.track import SURE, FaceTracker
 from speech2face.types import Face, Portrait
 
 _FACE_HEIGHTS = 2.3
@@ -26,11 +26,11 @@ _SMALL_EYES = 48.0
 _LEAST_EYES = 14.0
 """Pixels between the irises: below the first the result is coarse, below the second the lids and
 lips are fewer pixels than the motion (measured: see the tracker's model card)."""
-_WARN_YAW, _LAST_YAW = 35.0, 60.0
-"""Degrees of yaw: the far half of the face is narrow, then hidden."""
+_WARN_YAW, _LAST_YAW = 35.0, 50.0
+"""Degrees of yaw as the tracker reads them: the far half of the face is narrow, then hidden. Beyond
+45 it reads too little: of portraits turned by 60 to 67 degrees 51 on average."""
 _LYING = 60.0
 """Degrees of roll from which the picture is likely to lie on its side."""
-_PRESENT = 0.5
 
 
 def prepare_portrait(
@@ -60,7 +60,7 @@ def prepare_portrait(
         msg = f"the size {size} is not usable; give a multiple of {_STEP} from 64 to 2048, like 512"
         raise InputError(msg)
     candidates = tracker.find(image, least_score=0.0)
-    faces = [face for face in candidates if face.score >= _PRESENT]
+    faces = [face for face in candidates if face.score >= SURE]
     if not faces:
         raise NoFaceError(_no_face_message(image, tracker, candidates))
     face = _choose(faces, select)
@@ -82,7 +82,7 @@ def _no_face_message(
     image: UInt8[np.ndarray, "height width 3"], tracker: FaceTracker, candidates: list[Face]
 ) -> str:
     height, width = image.shape[:2]
-    seen = f"best score {max((f.score for f in candidates), default=0.0):.2f}, {_PRESENT} is needed"
+    seen = f"best score {max((f.score for f in candidates), default=0.0):.2f}, {SURE} is needed"
     advice = _turn(image, tracker) or (
         "use an upright photograph of a face, seen from the front, or crop closer to it"
     )
@@ -166,8 +166,8 @@ def _check(face: Face, *, force: bool) -> None:
         raise NoFaceError(msg)
     if yaw > _LAST_YAW and not force:
         msg = (
-            f"the face is turned by {yaw:.0f} degrees, at most {_LAST_YAW:.0f} can be animated, up "
-            f"to {_WARN_YAW:.0f} well; use a picture from nearer the front, or force it"
+            f"the face is turned by {yaw:.0f} degrees or more, less than {_LAST_YAW:.0f} can be "
+            f"animated, up to {_WARN_YAW:.0f} well; use one from nearer the front, or force it"
         )
         raise NoFaceError(msg)
     if eyes < _SMALL_EYES:
