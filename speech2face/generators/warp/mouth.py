@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
+from torch.nn import functional
 
 from speech2face import landmarks
 from speech2face.checkpoints import store
@@ -30,7 +31,7 @@ _OWN_TEETH_GAP = (0.025, 0.06)
 """Gap of the portrait's lips (eye distances) from which its own teeth are trusted: none to all."""
 _OPENED = 0.03
 """Lips parted this much further than at rest (eye distances) show what the picture does not."""
-_LIT_BY_SKIN, _LIT_BY_EYES, _LIT_BY_TEETH = 1.45, 1.1, 1.05
+_LIT_BY_SKIN, _LIT_BY_EYES, _LIT_BY_TEETH = 1.65, 1.2, 1.05
 """Illumination over the brightness of skin, of the eye's white and of the portrait's own teeth: set
 by eye on held-out portraits, so that teeth are neither grey nor glowing."""
 _DIMMEST = 0.35
@@ -40,7 +41,7 @@ most so far below the corners (eye distances)."""
 _CHEEKS = np.array([205, 425, 50, 280, 187, 411])
 _COLOURFUL = 0.22
 """Saturation of skin in a colour photograph; in a monochrome one the mouth loses its colour too."""
-_CROWN = 0.06
+_CROWN = 0.035
 """The lower lip shows no more than this of the lower teeth (eye distances), and never their gum."""
 
 
@@ -177,29 +178,57 @@ def fit_mouth(
     centre = outer.mean(0)
     lip = rest[landmarks.LOWER_LIP_INNER[len(landmarks.LOWER_LIP_INNER) // 2], 1]
     centre[1] += np.clip(lip - centre[1], 0, _LOWEST_LINE) - _EDGE_BELOW_LINE * own
+    width = float(np.linalg.norm(outer[1] - outer[0]))
+    across = pixels[landmarks.UPPER_LIP_OUTER[[0, -1]]]
+    mouth_width = float(np.linalg.norm(across[1] - across[0]))
+
+    def shown(name: str) -> np.ndarray:
+        left, top, right, bottom = tensors[f"{name}_box"].tolist()
+        return np.array([bottom - top, right - left]) * mouth_width
+
     return MouthInterior(
         layers={
-            name: _lit_layer(tensors, name, light * _SHADE[name], chroma, device)
+            name: _lit_layer(tensors, name, light * _SHADE[name], chroma, shown(name), device)
             for name in _JAW_FOLLOW
         },
         boxes={name: tensors[f"{name}_box"].numpy() for name in _JAW_FOLLOW},
         depth={name: _mean_depth(tensors, name, config) for name in _JAW_FOLLOW},
         cavity=_tensor(np.array(_CAVITY) * light, device).view(1, 3, 1, 1),
         centre=_tensor(centre, device),
-        width=float(np.linalg.norm(outer[1] - outer[0])),
+        width=width,
         own=own,
         rest_gap=gap,
     )
 
 
 def _lit_layer(
-    tensors: dict[str, Tensor], name: str, light: np.ndarray, chroma: float, device: torch.device
+    tensors: dict[str, Tensor],
+    name: str,
+    light: Float[np.ndarray, " 3"],
+    chroma: float,
+    shown: Float[np.ndarray, " 2"],
+    device: torch.device,
 ) -> Float[Tensor, "1 4 height width"]:
+    """Light a layer, take its colour away as the photograph does, and shrink it to its size there.
+
+    Args:
+        tensors: The shipped layers.
+        name: Which of them.
+        light: Per channel, 1 shows a white thing as white.
+        chroma: 0 for a monochrome photograph, 1 for a coloured one.
+        shown: Height and width in pixels of the crop.
+        device: Where frames will be drawn.
+    """
     layer = tensors[f"{name}_rgba"].to(device).float().permute(2, 0, 1)[None] / 255
     colour, cover = layer[:, :3], layer[:, 3:]
     grey = colour.mean(1, keepdim=True)
     colour = grey + (colour - grey) * chroma
-    return torch.cat([colour * _tensor(light, device).view(1, 3, 1, 1) * cover, cover], 1)
+    lit = torch.cat([colour * _tensor(light, device).view(1, 3, 1, 1) * cover, cover], 1)
+    # As fine as the portrait shows it: finer texels would flicker between the pixels.
+    height, width = (max(4, round(float(side))) for side in shown)
+    if width >= lit.shape[-1]:
+        return lit
+    return functional.interpolate(lit, (height, width), mode="area")
 
 
 def _mean_depth(tensors: dict[str, Tensor], name: str, config: dict[str, Any]) -> float:
