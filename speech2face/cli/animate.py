@@ -90,8 +90,8 @@ def animate(
     )
     place = devices.resolve(device)
     job = preflight.check(*places, output or Path(), settings, overwrite=overwrite)
-    typer.echo(f"speech2face: {generator} on {place}", err=True)
     engine = Speech2Face.from_pretrained(str(place), generator)
+    typer.echo(f"speech2face: {generator} on {place}", err=True)
     with reporter(progress) as report:
         engine.run(job, report)
     typer.echo(job.output)

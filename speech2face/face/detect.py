@@ -16,6 +16,8 @@ from speech2face.face.torchvision_compat import ensure_torchvision
 
 _LONGEST_SIDE = 640
 """Pictures are searched at this size: faces of 3 % of the side are still found, in 0.2 s."""
+_SMALLEST = 20
+"""Pixels: faces smaller than this, in the picture that is searched, are not looked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +37,14 @@ def _mtcnn() -> Any:  # noqa: ANN401 - facenet-pytorch has no types
     ensure_torchvision()
     from facenet_pytorch import MTCNN  # noqa: PLC0415 - it imports torchvision, made to work above
 
-    return MTCNN(keep_all=True, min_face_size=20, device="cpu")
+    return MTCNN(keep_all=True, min_face_size=_SMALLEST, device="cpu")
 
 
 def detect_faces(image: UInt8[np.ndarray, "height width 3"]) -> list[Detection]:
     """Find the faces of an upright picture, the largest first."""
     scale = min(1.0, _LONGEST_SIDE / max(image.shape[:2]))
+    if min(image.shape[:2]) * scale < _SMALLEST:
+        return []  # no room for a face, and MTCNN fails at such strips
     small = image
     if scale < 1:
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
