@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from speech2face import __version__
-from speech2face.cli import animate, benchmark, doctor, stages, weights
+from speech2face.cli import animate, benchmark, doctor, gif, stages, weights
 
 _INTERRUPTED = 130
 
@@ -60,6 +60,7 @@ def build() -> typer.Typer:
     app.command("latents")(stages.latents)
     app.command("render")(stages.render)
     app.command("mux")(stages.mux)
+    app.command("gif")(gif.gif)
     app.command("benchmark")(benchmark.benchmark)
     app.command("doctor")(doctor.doctor)
     app.add_typer(weights.build(), name="weights")

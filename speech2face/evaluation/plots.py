@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import librosa
 import numpy as np
 from jaxtyping import Float, UInt8
 
@@ -198,14 +199,10 @@ def _spectrogram(axes: Axes, speech: Speech) -> None:
     """Draw the loudness of frequencies over time; the cost hardly depends on the length."""
     samples = speech.samples
     hop = max(SPEECH_RATE // 100, -(-len(samples) // _COLUMNS))
-    padded = np.pad(samples, _WINDOW // 2)
-    starts = np.arange(0, len(samples), hop)
-    windows = padded[starts[:, None] + np.arange(_WINDOW)] * np.hanning(_WINDOW)
-    power = np.abs(np.fft.rfft(windows, axis=1)) ** 2
-    decibels = 10 * np.log10(power + 1e-10).T
-    top = float(decibels.max())
+    amplitude = np.abs(librosa.stft(samples, n_fft=_WINDOW, hop_length=hop))
+    decibels = librosa.amplitude_to_db(amplitude, ref=np.max, top_db=_RANGE_DB)
     axes.imshow(
-        decibels, aspect="auto", origin="lower", cmap="magma", vmin=top - _RANGE_DB, vmax=top,
+        decibels, aspect="auto", origin="lower", cmap="magma", vmin=-_RANGE_DB, vmax=0.0,
         extent=(0.0, len(samples) / SPEECH_RATE, 0.0, SPEECH_RATE / 2),
     )  # fmt: skip
     axes.set_ylim(0, _HIGHEST)
