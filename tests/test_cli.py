@@ -3,6 +3,7 @@
 import inspect
 import json
 import pickle
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +17,14 @@ import pytest
 from speech2face.__main__ import main
 from speech2face.cli.aliases import ALIASES, REFUSED, AliasError, translate
 from speech2face.cli.animate import animate
+from speech2face.errors import (
+    DeviceError,
+    InputError,
+    MediaError,
+    NoFaceError,
+    OutputError,
+    WeightsError,
+)
 from speech2face.media.video import VideoReader
 from speech2face.settings import Settings
 from speech2face.timing import parse_fps
@@ -309,3 +318,64 @@ def test_an_error_of_a_real_process_is_one_line_and_its_status(tmp_path: Path) -
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("speech2face: the portrait nobody.png does not exist; ")
+
+
+def blocks(language: str) -> list[str]:
+    """Give the README's code blocks of a language."""
+    parts = (REPOSITORY / "README.md").read_text(encoding="utf-8").split("```")[1::2]
+    return [text.partition("\n")[2] for text in parts if text.partition("\n")[0] == language]
+
+
+@pytest.fixture
+def beside_examples(
+    portrait: Path, speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Go to a folder with small examples of the README's names."""
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "portrait.png").write_bytes(portrait.read_bytes())
+    (tmp_path / "examples" / "speech.wav").write_bytes(speech.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_commands_of_the_readme_run(beside_examples: Path) -> None:
+    lines = [line for block in blocks("") for line in block.splitlines() if "speech2face" in line]
+    commands = [line.partition("speech2face ")[2] for line in lines if "OUT.mp4" not in line]
+
+    for command in commands:
+        assert main([*shlex.split(command), "-y"]) == 0
+
+    assert [command.split()[0] for command in commands] == [
+        "animate", "landmarks", "latents", "render", "mux",
+    ]  # fmt: skip
+    assert (beside_examples / "talk.mp4").stat().st_size > 1000
+
+
+def test_the_python_of_the_readme_runs(beside_examples: Path) -> None:
+    (code,) = blocks("python")
+    names: dict[str, object] = {}
+
+    exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - our own README
+
+    assert (beside_examples / "talk.mp4").exists()
+    assert np.shape(names["frame"])[2] == 3
+
+
+def test_the_readme_names_every_option_that_a_user_may_give() -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    left_to_the_help = {"overwrite", "output", "generator", "batch_size", "portrait", "audio"}
+
+    names = inspect.signature(animate).parameters.keys() - left_to_the_help
+    options = {f"--{name.replace('_', '-')}" for name in names if not name.endswith("_option")}
+
+    assert {option for option in options if f"`{option}`" not in readme} == set()
+
+
+def test_the_readme_lists_the_exit_statuses() -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    classes = (
+        NoFaceError, InputError, MediaError, WeightsError, OutputError, DeviceError,
+    )  # fmt: skip
+
+    for status in {0, 1, 2, 130, *(error.exit_code for error in classes)}:
+        assert f"\n| {status} |" in readme

@@ -255,8 +255,9 @@ def _plot_frames(plot: Path, video: Path, frames: int, *, overwrite: bool) -> No
     tracker, reader = FaceTracker.from_pretrained("cpu"), VideoReader(video)
     shown = set(np.linspace(0, frames - 1, min(frames, 12)).round().astype(int).tolist())
     images, points, titles = [], [], []
+    face = None
     for index, frame in enumerate(reader):
-        if index in shown and (face := tracker.follow(frame, None)):
+        if index in shown and (face := tracker.follow(frame, face)):
             images.append(frame)
             points.append(scheme.from_mesh(face.mesh))
             titles.append(f"{float(index / reader.fps):.2f} s")
