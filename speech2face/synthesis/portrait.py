@@ -196,7 +196,7 @@ def main() -> None:
     parser.add_argument("--mesh", type=Path, required=True, help="ict_facekit.npz")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--size", type=int, default=768, help="pixels")
-    parser.add_argument("--samples", type=int, default=64, help="light paths per pixel")
+    parser.add_argument("--samples", type=int, default=60, help="light paths per pixel")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=Character().seed, help="which person")
     options = parser.parse_args()
