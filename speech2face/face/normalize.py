@@ -78,7 +78,7 @@ def normalize_track(meshes: Float[np.ndarray, "frames 478 3"], fps: Fraction) ->
     Raises:
         InputError: No frame shows a face.
     """
-    seen = np.isfinite(meshes).all((1, 2))
+    seen = np.asarray(np.isfinite(meshes).all((1, 2)))
     if not seen.any():
         msg = f"none of {len(meshes)} frames shows a face; use a video of one face, 48 px or larger"
         raise InputError(msg)

@@ -102,7 +102,9 @@ class TrackerTraining:
         self.step = 0
         torch.manual_seed(recipe.seed)
         self.data = TrackerData(samples, np.random.default_rng(recipe.seed))
-        self.network = (network or TrackerNetwork()).to(memory_format=torch.channels_last)
+        network = network or TrackerNetwork()
+        # torch's types do not know that a memory format may stand alone.
+        self.network: TrackerNetwork = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         for name, part in self.network.parts().items():
             part.set_shapes(*self._shapes(name, part))
         self.averaged = copy.deepcopy(self.network)

@@ -55,7 +55,8 @@ def photograph(image: Picture, rng: np.random.Generator) -> Picture:
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.2:  # noqa: PLR2004
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 80))]
-        image = cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR)
+        packed = cv2.imencode(".jpg", image, quality)[1]
+        image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))
     return image
 
 
