@@ -10,7 +10,12 @@ from speech2face.checkpoints.store import write_weights
 from speech2face.errors import InputError
 from speech2face.face.rig import load_rig
 from speech2face.models.speech2landmarks import Speech2LandmarksConfig, Speech2LandmarksNetwork
-from speech2face.stages.speech2landmarks import STEP, Speech2Landmarks, SpeechStream
+from speech2face.stages.speech2landmarks import (
+    STEP,
+    Speech2Landmarks,
+    SpeechStream,
+    meet_lips,
+)
 from speech2face.types import Speech
 
 TINY = Speech2LandmarksConfig(channels=8, hidden=12, condition=4)
@@ -150,6 +155,24 @@ def test_emotion_has_no_effect_yet(shipped: Speech2Landmarks, rest: np.ndarray):
     happy = shipped(sound, rest, np.eye(8, dtype=np.float32)[1]).points
 
     np.testing.assert_array_equal(happy, shipped(sound, rest).points)
+
+
+def test_lips_meet_where_a_closure_is_heard_and_only_there(rest: np.ndarray):
+    open_mouth = np.zeros((4, 70, 3), np.float32)
+    open_mouth[:, 55:60, 1] = open_mouth[:, 65:68, 1] = 0.1
+
+    met = meet_lips(open_mouth, np.array([0.0, 0.05, 0.2, 0.9], np.float32))
+
+    opening = landmarks.mouth_opening(rest + met)
+    np.testing.assert_allclose(opening, [0.1, 0.1, 0.05, 0], atol=0.01)
+    np.testing.assert_array_equal(met[:, 17:48], 0)
+
+
+def test_lips_that_are_pressed_together_stay_so():
+    pressed = np.zeros((1, 70, 3), np.float32)
+    pressed[:, 65:68, 1] = -0.02
+
+    np.testing.assert_array_equal(meet_lips(pressed, np.ones(1, np.float32)), pressed)
 
 
 def test_weights_of_a_file_are_loaded(tmp_path: Path, stage: Speech2Landmarks, rest: np.ndarray):

@@ -5,7 +5,9 @@ import pytest
 from spoken import rest_face, stretch
 
 from speech2face.errors import WeightsError
+from speech2face.evaluation.speech_languages import VOICES, language_row
 from speech2face.models.speech2landmarks import PHONE_CLASSES
+from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.training import synthetic_speech
 from speech2face.training.speech_data import UNKNOWN, read_stretch, write_stretch
 from speech2face.training.synthetic_speech import (
@@ -58,6 +60,17 @@ def test_speed_and_voice_change_the_speech(espeak):
     fast = espeak.say("Good morning to you.", "de+f3", rate=240)
 
     assert len(fast.samples) < 0.8 * len(slow.samples)
+
+
+def test_languages_are_scored_by_voices_that_were_not_learnt(espeak):
+    stage = Speech2Landmarks.from_pretrained()
+
+    row = language_row("en-us", ["My mama bought a papaya."], stage, rest_face(), espeak)
+
+    assert not set(VOICES) & set(synthetic_speech.VARIANTS)
+    assert row["closures"] == 6 * len(VOICES)
+    assert row["closures met"] > 0.6
+    assert row["open vowels shut"] < 0.2
 
 
 def test_an_unknown_voice_is_refused(espeak):

