@@ -106,7 +106,7 @@ def test_an_address_of_1961_is_heard_as_phrases_of_a_man() -> None:
     if not path.exists():
         pytest.skip(f"{path} is absent")
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    from scipy.signal import resample_poly  # noqa: PLC0415
+    from scipy.signal import resample_poly
 
     speech = Speech(samples=resample_poly(samples.mean(1), 16_000, rate).astype(np.float32))
     heard = analyse(speech)

@@ -72,7 +72,7 @@ def verified_path(name: str, folder: Path | None = None) -> Path:
     folder = folder or pretrained_folder()
     shipped = manifest(folder).get(name)
     if shipped is None:
-        msg = f"no weights named {name!r} ship with speech2face; speech2face weights list names them"
+        msg = f"no weights named {name!r} ship; expected one that speech2face weights list names"
         raise WeightsError(msg)
     path = folder / shipped.file
     if not path.is_file():
@@ -99,7 +99,7 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             config = json.loads((opened.metadata() or {})[_CONFIG_KEY])
             return {name: opened.get_tensor(name) for name in opened.keys()}, config  # noqa: SIM118
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        msg = f"{path} is not a speech2face weight file ({error}); expected safetensors with a config"
+        msg = f"{path} is no weight file ({error}); expected safetensors with a config"
         raise WeightsError(msg) from error
 
 

@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import sys
 from functools import cache
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -48,7 +49,7 @@ def ensure_torchvision() -> None:
     library.impl("nms", non_maximum_suppression, "CPU")
     _libraries.append(library)
     importlib.import_module("torchvision")
-    extension = importlib.import_module("torchvision.extension")
+    extension: Any = importlib.import_module("torchvision.extension")
     extension._has_ops = lambda: True  # noqa: SLF001 - it decides whether nms is called at all
 
 
