@@ -19,8 +19,14 @@ from speech2face.generators.warp.eyes import Eyeball, fill_eye, find_eyeball
 from speech2face.generators.warp.fields import Patch, make_patch
 from speech2face.generators.warp.latents import GAZE, POSE, WarpLatents
 from speech2face.generators.warp.mouth import MouthFrame, MouthInterior, crop_grid, fit_mouth
+from speech2face.generators.warp.openings import (
+    Opening,
+    eye_opening,
+    mouth_hole,
+    mouth_opening,
+)
 from speech2face.generators.warp.points import ControlPoints, control_points
-from speech2face.generators.warp.slits import Slit, locate
+from speech2face.generators.warp.slits import Slit
 from speech2face.geometry import warp
 from speech2face.types import Portrait
 
@@ -36,18 +42,6 @@ _BASE_CELLS, _COARSEST = 128, 4
 """Nodes along each side of the patch that covers the whole crop, about; most pixels between two."""
 _PINNED = 0.1
 """The border of the crop holds still; motion rises over this share of the half side."""
-_SLIT_CELLS = 64
-"""Nodes along the width of a slit's patches: an eye is some 35 of them wide."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Opening:
-    """A slit's two sides: the same rectangle moved once by each side's own control points."""
-
-    above: Patch
-    below: Patch
-    upper: Int[np.ndarray, " points"]
-    lower: Int[np.ndarray, " points"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +51,11 @@ class WarpState:
     picture: Float[Tensor, "1 3 size size"]
     points: ControlPoints
     base: Patch
-    mouth: _Opening
+    mouth: Opening
     interior: MouthInterior
     mouth_hole: Float[Tensor, "1 2 size size"]
     """Where the resting picture shows the inside of the mouth: with its edge, and surely."""
-    eyes: tuple[_Opening, _Opening]
+    eyes: tuple[Opening, Opening]
     eyeballs: tuple[Eyeball, Eyeball]
     eye_pictures: tuple[Float[Tensor, "1 3 size size"], Float[Tensor, "1 3 size size"]]
     """The crop with that eye's lids painted over."""
@@ -83,14 +77,14 @@ class WarpGenerator:
         points = control_points(portrait, fit_head(portrait.mesh), self.rig, self.device)
         size, flat = len(portrait.crop), points.pixels
         crop = portrait.crop
-        mouth = self._mouth_opening(points, size)
+        mouth = mouth_opening(points, size)
         openings, eyeballs, pictures = [], [], []
         for upper, lower, iris in _LIDS:
             width = float(np.linalg.norm(flat[upper[-1]] - flat[upper[0]]))
             eyeball = find_eyeball(flat[iris], width, self.device)
             outline = np.concatenate([flat[upper], flat[lower][::-1]])
             filled = fill_eye(crop, outline, flat[iris[0]], eyeball.radius)
-            openings.append(self._eye_opening(points, size, upper, lower))
+            openings.append(eye_opening(points, size, upper, lower))
             eyeballs.append(eyeball)
             pictures.append(_image(filled, self.device))
         return WarpState(
@@ -105,7 +99,7 @@ class WarpGenerator:
                 crop, flat[: landmarks.MESH_POINTS],
                 points.rest[: landmarks.MESH_POINTS].cpu().numpy(), self.device,
             ),
-            mouth_hole=self._hole(points, size),
+            mouth_hole=mouth_hole(points, size),
             eyes=(openings[0], openings[1]),
             eyeballs=(eyeballs[0], eyeballs[1]),
             eye_pictures=(pictures[0], pictures[1]),
@@ -127,11 +121,11 @@ class WarpGenerator:
         for opening, eyeball, picture in zip(
             state.eyes, state.eyeballs, state.eye_pictures, strict=True
         ):
-            slit = _slit(opening, placed, margin=_LASHES)
-            behind = eyeball.turn(self._rigid(state, opening, latents.pose), gaze)
+            slit = opening.slit(placed, margin=_LASHES)
+            behind = eyeball.turn(opening.rigid_sources(state.points, latents.pose), gaze)
             inside = warp(picture.expand(len(values), -1, -1, -1), crop_grid(behind, size))
             self._open(frames, state, opening, slit, moves, inside)
-        slit = _slit(state.mouth, placed)
+        slit = state.mouth.slit(placed)
         inside = self._mouth(state, slit, shape, placed, latents.pose)
         self._open(frames, state, state.mouth, slit, moves, inside)
         pixels = (frames * 255).round_().clamp_(0, 255).to(torch.uint8)
@@ -141,7 +135,7 @@ class WarpGenerator:
         self,
         frames: Float[Tensor, "batch 3 size size"],
         state: WarpState,
-        opening: _Opening,
+        opening: Opening,
         slit: Slit,
         moves: Float[Tensor, "batch points 2"],
         inside: Float[Tensor, "batch 3 height width"],
@@ -181,94 +175,10 @@ class WarpGenerator:
             lip=placed[:, _LOWER_LIP, :2], eye_distance=points.head.scale,
             along=(side - skull) / half[:, None], unit=2 * half, gap=gaps.amax(1),
         )  # fmt: skip
-        grid = crop_grid(self._rigid(state, state.mouth, pose), size)
+        grid = crop_grid(state.mouth.rigid_sources(points, pose), size)
         own = warp(state.picture.expand(len(shape), -1, -1, -1), grid)
         own_seen = warp(state.mouth_hole.expand(len(shape), -1, -1, -1), grid)
         return interior.draw(slit, frame, own, own_seen)
-
-    def _rigid(
-        self, state: WarpState, opening: _Opening, pose: Float[np.ndarray, "batch 3"]
-    ) -> Float[Tensor, "batch 2 height width"]:
-        """Find where a slit's pixels come from if the head moves and the face does not."""
-        points = state.points
-        anchors = points.rest[landmarks.RIGID]
-        rest = _tensor(points.pixels[landmarks.RIGID], self.device)
-        placed = points.place(anchors.expand(len(pose), -1, -1), pose)[..., :2]
-        pixels = opening.above.pixels
-        middle = pixels.mean((0, 1))
-        near = torch.softmax(-((rest - middle) ** 2).sum(1) / (2 * 30.0**2), 0)
-        shift = ((placed - rest) * near[None, :, None]).sum(1)
-        angle = torch.deg2rad(_tensor(pose[:, 2], self.device))
-        cos, sin = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
-        x = pixels[..., 0] - middle[0] - shift[:, 0, None, None]
-        y = pixels[..., 1] - middle[1] - shift[:, 1, None, None]
-        return torch.stack([cos * x + sin * y, cos * y - sin * x], 1) + middle.view(1, 2, 1, 1)
-
-    def _mouth_opening(self, points: ControlPoints, size: int) -> _Opening:
-        flat = points.pixels
-        left, right = flat[landmarks.UPPER_LIP_OUTER[0]], flat[landmarks.UPPER_LIP_OUTER[-1]]
-        centre, width = (left + right) / 2, float(np.linalg.norm(right - left))
-        box = (*(centre - width * np.array([1.0, 0.75])), *(centre + width * np.array([1.0, 1.15])))
-        return self._opening(
-            points, size, box, landmarks.UPPER_LIP_INNER, landmarks.LOWER_LIP_INNER,
-            reach=(0.45, 0.6),
-        )  # fmt: skip
-
-    def _eye_opening(
-        self, points: ControlPoints, size: int, upper: np.ndarray, lower: np.ndarray
-    ) -> _Opening:
-        flat = points.pixels
-        centre = (flat[upper[0]] + flat[upper[-1]]) / 2
-        width = float(np.linalg.norm(flat[upper[-1]] - flat[upper[0]]))
-        box = (*(centre - width * np.array([0.95, 0.9])), *(centre + width * np.array([0.95, 0.8])))
-        return self._opening(points, size, box, upper, lower, reach=(0.5, 0.5))
-
-    def _opening(
-        self,
-        points: ControlPoints,
-        size: int,
-        box: tuple[float, ...],
-        upper: np.ndarray,
-        lower: np.ndarray,
-        reach: tuple[float, float],
-    ) -> _Opening:
-        """Lay the two patches of a slit: each forgets the other side's edge and what is near it."""
-        flat = points.pixels
-        cell = max(1, round((box[2] - box[0]) / _SLIT_CELLS))
-        near = _near(flat, box) & points.seen
-        axis = flat[upper[-1]] - flat[upper[0]]
-        width = float(np.linalg.norm(axis))
-        along = axis / width
-        offset = flat - (flat[upper[0]] + flat[upper[-1]]) / 2
-        u = offset @ along / (width / 2)
-        v = offset @ np.array([-along[1], along[0]])
-        middle = _edge_middle(u, v, upper, lower)
-        between = np.abs(u) < 0.97  # noqa: PLR2004 - the corners belong to both sides
-        index = np.arange(len(flat))
-        is_iris = (index >= landmarks.SURFACE_POINTS) & (index < landmarks.MESH_POINTS)
-        on_upper, on_lower = np.isin(index, upper[1:-1]), np.isin(index, lower[1:-1])
-        under = on_lower | (between & (v > middle) & (v < reach[1] * width) & ~on_upper)
-        over = on_upper | (between & (v <= middle) & (v > -reach[0] * width) & ~on_lower)
-        patches = [
-            make_patch(
-                (box[0], box[1], box[2], box[3]), cell, size, flat,
-                np.flatnonzero(near & ~forgotten & ~is_iris), feather=0.25, device=self.device,
-            )
-            for forgotten in (under, over)
-        ]  # fmt: skip
-        return _Opening(above=patches[0], below=patches[1], upper=upper, lower=lower)
-
-    def _hole(self, points: ControlPoints, size: int) -> Float[Tensor, "1 2 size size"]:
-        y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
-        pixels = torch.stack([x, y], -1).float().to(self.device)
-        flat = _tensor(points.pixels, self.device)
-        upper, lower = flat[landmarks.UPPER_LIP_INNER], flat[landmarks.LOWER_LIP_INNER]
-        slit = locate(upper[None], lower[None], pixels)
-        within = (slit.u.abs() < 1.05).float()  # noqa: PLR2004 - a little past the corners
-        # A pixel wider than the gap, so that at rest the picture shows through unchanged; narrower
-        # where it must not bring lip along once the mouth opens.
-        edge = torch.minimum(slit.v - slit.upper, slit.lower - slit.v)
-        return torch.stack([(edge + 1.5).clamp(0, 1) * within, (edge / 2 - 0.5).clamp(0, 1)], 1)
 
 
 def _base_cell(size: int) -> int:
@@ -279,20 +189,6 @@ def _base_cell(size: int) -> int:
     return cell
 
 
-def _edge_middle(u: np.ndarray, v: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
-    """Give the v of the line between a slit's edges, at each point's u."""
-    above = np.interp(u, np.maximum.accumulate(u[upper]), v[upper])
-    below = np.interp(u, np.maximum.accumulate(u[lower]), v[lower])
-    return (above + below) / 2
-
-
-def _near(flat: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
-    """Choose the control points in and around a rectangle: those further off hardly bend it."""
-    low, high = np.array(box[:2]), np.array(box[2:])
-    margin = (high - low) * 0.6
-    return np.all((flat > low - margin) & (flat < high + margin), axis=1)
-
-
 def _base_members(points: ControlPoints) -> Int[np.ndarray, " members"]:
     """Choose the points that move the whole crop: all but the edges of slits and the irises."""
     edges = [landmarks.UPPER_LIP_INNER, landmarks.LOWER_LIP_INNER]
@@ -300,12 +196,6 @@ def _base_members(points: ControlPoints) -> Int[np.ndarray, " members"]:
     inner = np.concatenate([edge[1:-1] for edge in edges])
     irises = np.arange(landmarks.SURFACE_POINTS, landmarks.MESH_POINTS)
     return np.setdiff1d(np.flatnonzero(points.seen), np.concatenate([inner, irises]))
-
-
-def _slit(opening: _Opening, placed: Float[Tensor, "batch points 3"], margin: float = 0.0) -> Slit:
-    return locate(
-        placed[:, opening.upper, :2], placed[:, opening.lower, :2], opening.above.pixels, margin
-    )
 
 
 def _image(

@@ -1,0 +1,148 @@
+"""Openings: a slit's two sides, each a patch that forgets the control points of the other side.
+
+At rest both sides show the same picture; where they part, what lies behind the skin is seen.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from speech2face import landmarks
+from speech2face.generators.warp.fields import Patch, make_patch
+from speech2face.generators.warp.points import ControlPoints
+from speech2face.generators.warp.slits import Slit, locate
+
+_SLIT_CELLS = 64
+"""Nodes along the width of a slit's patches: an eye is some 35 of them wide."""
+_CORNERS = 0.97
+"""Beyond this share of the half width, points belong to both sides."""
+_NEARBY = 0.06
+"""The skull's points within about this share of the crop tell how a slit moves with the head."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """A slit's two sides: the same rectangle moved once by each side's own control points."""
+
+    above: Patch
+    below: Patch
+    upper: Int[np.ndarray, " points"]
+    """Mesh points of the upper edge, from left to right."""
+    lower: Int[np.ndarray, " points"]
+    """Mesh points of the lower edge; the corners are shared."""
+
+    def slit(self, placed: Float[Tensor, "batch points 3"], margin: float = 0.0) -> Slit:
+        """Find the slit among the moved control points; `margin` as in `locate`."""
+        return locate(
+            placed[:, self.upper, :2], placed[:, self.lower, :2], self.above.pixels, margin
+        )
+
+    def rigid_sources(
+        self, points: ControlPoints, pose: Float[np.ndarray, "batch 3"]
+    ) -> Float[Tensor, "batch 2 height width"]:
+        """Find where the slit's pixels come from if the head moves and the face does not."""
+        anchors = points.rest[landmarks.RIGID]
+        rest = _tensor(points.pixels[landmarks.RIGID], anchors.device)
+        placed = points.place(anchors.expand(len(pose), -1, -1), pose)[..., :2]
+        pixels = self.above.pixels
+        middle = pixels.mean((0, 1))
+        near = torch.softmax(
+            -((rest - middle) ** 2).sum(1) / (2 * (_NEARBY * self.above.size) ** 2), 0
+        )
+        shift = ((placed - rest) * near[None, :, None]).sum(1)
+        angle = torch.deg2rad(_tensor(pose[:, 2], anchors.device))
+        cos, sin = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
+        x = pixels[..., 0] - middle[0] - shift[:, 0, None, None]
+        y = pixels[..., 1] - middle[1] - shift[:, 1, None, None]
+        return torch.stack([cos * x + sin * y, cos * y - sin * x], 1) + middle.view(1, 2, 1, 1)
+
+
+def mouth_opening(points: ControlPoints, size: int) -> Opening:
+    """Lay the patches of the mouth over a crop of `size` pixels."""
+    flat = points.pixels
+    left, right = flat[landmarks.UPPER_LIP_OUTER[0]], flat[landmarks.UPPER_LIP_OUTER[-1]]
+    centre, width = (left + right) / 2, float(np.linalg.norm(right - left))
+    box = (*(centre - width * np.array([1.0, 0.75])), *(centre + width * np.array([1.0, 1.15])))
+    return _opening(
+        points, size, box, landmarks.UPPER_LIP_INNER, landmarks.LOWER_LIP_INNER,
+        reach=(0.45, 0.6),
+    )  # fmt: skip
+
+
+def eye_opening(points: ControlPoints, size: int, upper: np.ndarray, lower: np.ndarray) -> Opening:
+    """Lay the patches of an eye over the crop; its lids are given as mesh points."""
+    flat = points.pixels
+    centre = (flat[upper[0]] + flat[upper[-1]]) / 2
+    width = float(np.linalg.norm(flat[upper[-1]] - flat[upper[0]]))
+    box = (*(centre - width * np.array([0.95, 0.9])), *(centre + width * np.array([0.95, 0.8])))
+    return _opening(points, size, box, upper, lower, reach=(0.5, 0.5))
+
+
+def mouth_hole(points: ControlPoints, size: int) -> Float[Tensor, "1 2 size size"]:
+    """Map where the resting picture shows the inside of the mouth: with its edge, and surely."""
+    y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    pixels = torch.stack([x, y], -1).float().to(points.rest.device)
+    flat = _tensor(points.pixels, points.rest.device)
+    upper, lower = flat[landmarks.UPPER_LIP_INNER], flat[landmarks.LOWER_LIP_INNER]
+    slit = locate(upper[None], lower[None], pixels)
+    within = (slit.u.abs() < 1.05).float()  # noqa: PLR2004 - a little past the corners
+    # A pixel wider than the gap, so that at rest the picture shows through unchanged; narrower
+    # where it must not bring lip along once the mouth opens.
+    edge = torch.minimum(slit.v - slit.upper, slit.lower - slit.v)
+    return torch.stack([(edge + 1.5).clamp(0, 1) * within, (edge / 2 - 0.5).clamp(0, 1)], 1)
+
+
+def _opening(
+    points: ControlPoints,
+    size: int,
+    box: tuple[float, ...],
+    upper: np.ndarray,
+    lower: np.ndarray,
+    reach: tuple[float, float],
+) -> Opening:
+    """Lay the two patches of a slit: each forgets the other side's edge and what is near it."""
+    flat = points.pixels
+    cell = max(1, round((box[2] - box[0]) / _SLIT_CELLS))
+    near = _near(flat, box) & points.seen
+    axis = flat[upper[-1]] - flat[upper[0]]
+    width = float(np.linalg.norm(axis))
+    along = axis / width
+    offset = flat - (flat[upper[0]] + flat[upper[-1]]) / 2
+    u = offset @ along / (width / 2)
+    v = offset @ np.array([-along[1], along[0]])
+    middle = _edge_middle(u, v, upper, lower)
+    between = np.abs(u) < _CORNERS
+    index = np.arange(len(flat))
+    is_iris = (index >= landmarks.SURFACE_POINTS) & (index < landmarks.MESH_POINTS)
+    on_upper, on_lower = np.isin(index, upper[1:-1]), np.isin(index, lower[1:-1])
+    under = on_lower | (between & (v > middle) & (v < reach[1] * width) & ~on_upper)
+    over = on_upper | (between & (v <= middle) & (v > -reach[0] * width) & ~on_lower)
+    patches = [
+        make_patch(
+            (box[0], box[1], box[2], box[3]), cell, size, flat,
+            np.flatnonzero(near & ~forgotten & ~is_iris), feather=0.25, device=points.rest.device,
+        )
+        for forgotten in (under, over)
+    ]  # fmt: skip
+    return Opening(above=patches[0], below=patches[1], upper=upper, lower=lower)
+
+
+def _edge_middle(u: np.ndarray, v: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    """Give the v of the line between a slit's edges, at each point's u."""
+    above = np.interp(u, np.maximum.accumulate(u[upper]), v[upper])
+    below = np.interp(u, np.maximum.accumulate(u[lower]), v[lower])
+    return (above + below) / 2
+
+
+def _near(flat: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
+    """Choose the control points in and around a rectangle: those further off hardly bend it."""
+    low, high = np.array(box[:2]), np.array(box[2:])
+    margin = (high - low) * 0.6
+    return np.all((flat > low - margin) & (flat < high + margin), axis=1)
+
+
+def _tensor(values: np.ndarray, device: torch.device) -> Tensor:
+    return torch.as_tensor(values, dtype=torch.float32, device=device)
