@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from speech2face.evaluation.tables import Cell, Table
 from speech2face.stages.speech2landmarks import Speech2Landmarks
@@ -67,13 +67,14 @@ def language_row(
                 if part.name in _HEIGHTS:
                     vowels.append((_HEIGHTS[part.name], float(gaps[at])))
     heights, openings = zip(*vowels, strict=True)
+    ranks = np.corrcoef(rankdata(heights), rankdata(openings))
     means = [np.mean([o for h, o in vowels if h == height]) for height in sorted(set(heights))]
     return {
         "language": language,
         "closures": len(met),
         "closures met": float(np.mean(met)),
         "open vowels shut": float(np.mean(shut)) if shut else None,
-        "openness by height, Spearman": float(spearmanr(heights, openings)[0]),
+        "openness by height, Spearman": float(ranks[0, 1]),
         "close, mid, open": " ".join(f"{mean:.3f}" for mean in means),
     }
 
