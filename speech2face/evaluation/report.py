@@ -145,6 +145,9 @@ def blink_report(desk: Desk, people: int, sounds: Sequence[Path]) -> None:
             name = "times" if times else setting
             video = studio.video(portrait, clip.video, f"blink-{name}", blink=setting)
             runs.append(measures.BlinkRun(setting=name, track=studio.track(video), asked=times))
+    for real in held_out_clips(desk.data, people):
+        track = studio.track(real.video)
+        runs.append(measures.BlinkRun(setting="ground truth (GRID)", track=track, asked=()))
     for index, path in enumerate(sounds):
         portrait = portraits[index % len(portraits)]
         track = studio.track(studio.video(portrait, path))

@@ -22,8 +22,14 @@ _PAUSE_MARGIN = 0.12
 _PAUSE_LEVEL = 10 ** (-35 / 20)
 """Where words have no times, frames 35 dB below the loudest ones are pauses."""
 
+_SHUT = 0.75
+"""Share of the usual gap between the lids below which they are shutting."""
+_AS_GOOD_AS_SHUT = 0.8
+"""Share of a blink's own depth that counts as shut."""
 _SHORTEST_BLINK = 0.04
 """Seconds; one frame at 25 frames a second."""
+_FASTEST_REOPENING = 0.12
+"""Seconds; real blinks are further apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +37,9 @@ class Blink:
     """One closing of the lids."""
 
     time: float
-    """Seconds; the middle of the time during which the lids are more than half shut."""
+    """Seconds; the first frame in which the lids are as good as shut: lids open more slowly."""
     duration: float
-    """Seconds during which the lids are more than half shut."""
+    """Seconds during which the lids are more than a quarter shut."""
     depth: float
     """How far they shut: 0 as usual, 1 no gap left."""
 
@@ -97,10 +103,10 @@ def silence_ratio(
 
 
 def find_blinks(track: JudgedTrack) -> list[Blink]:
-    """Find blinks: times when both lids' gap falls below half of its usual value.
+    """Find blinks: times when both lids' gap falls a quarter below its usual value.
 
     The usual value is the 80th percentile over the clip, so that an eye half shut in the portrait
-    has its own measure.
+    has its own measure. Lids cannot open and shut again within 0.12 s: such a gap is the judge's.
     """
     gap = track.eye_opening
     usual = np.percentile(gap, 80, axis=0)
@@ -109,28 +115,35 @@ def find_blinks(track: JudgedTrack) -> list[Blink]:
 
 
 def _blinks_of(open_part: Float[np.ndarray, " frames"], fps: float) -> list[Blink]:
-    shut = np.concatenate([[False], open_part < 0.5, [False]])  # noqa: PLR2004 - half shut
+    shut = np.concatenate([[False], open_part < _SHUT, [False]])
     edges = np.flatnonzero(shut[1:] != shut[:-1]).tolist()
+    spans = list(zip(edges[::2], edges[1::2], strict=True))
+    merged: list[tuple[int, int]] = []
+    for start, end in spans:
+        if merged and start - merged[-1][1] <= _FASTEST_REOPENING * fps:
+            start = merged.pop()[0]  # noqa: PLW2901 - the two are one
+        merged.append((start, end))
     blinks = []
-    for start, end in zip(edges[::2], edges[1::2], strict=True):
+    for start, end in merged:
         before = _crossing(open_part, start - 1, start)
         after = _crossing(open_part, end - 1, end)
         duration = (after - before) / fps
-        if duration < _SHORTEST_BLINK / 2:
-            continue
-        depth = 1 - float(open_part[start:end].min())
-        blinks.append(Blink(time=(before + after) / 2 / fps, duration=duration, depth=depth))
+        if duration >= _SHORTEST_BLINK:
+            part = open_part[start:end]
+            depth = 1 - float(part.min())
+            shut_at = start + int(np.argmax(part <= 1 - _AS_GOOD_AS_SHUT * depth))
+            blinks.append(Blink(time=shut_at / fps, duration=duration, depth=depth))
     return blinks
 
 
 def _crossing(values: Float[np.ndarray, " frames"], left: int, right: int) -> float:
-    """Find where values cross one half between two neighbouring frames; at the ends, the end."""
+    """Find where values cross `_SHUT` between two neighbouring frames; at the ends, the end."""
     if left < 0:
         return 0.0
     if right >= len(values):
         return float(len(values) - 1)
     rise = values[right] - values[left]
-    return float(left + (0.5 - values[left]) / rise)
+    return float(left + (_SHUT - values[left]) / rise)
 
 
 def blink_errors(
