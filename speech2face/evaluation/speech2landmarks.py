@@ -174,6 +174,8 @@ def plot(prepared: Path, stage: Speech2Landmarks, recipe: Recipe, path: Path) ->
         axes.plot(time, mine, "r", label="predicted")
         axes.plot(time, _loudness(clip) * 0.05 - 0.01, "b", lw=0.5, label="loudness")
         axes.set_title(f"{clip.name}  r {correlation(real, mine, 0):.2f}")
+    for empty in grid.flat[len(chosen) :]:
+        empty.axis("off")
     grid.flat[0].legend()
     figure.savefig(path, dpi=80)
 
