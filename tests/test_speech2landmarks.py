@@ -121,6 +121,16 @@ def test_the_shipped_mouth_opens_for_vowels_and_rests_in_silence(
     np.testing.assert_allclose(points[150:], np.broadcast_to(rest, points[150:].shape), atol=0.01)
 
 
+def test_the_shipped_weights_reproduce_their_golden_opening(
+    shipped: Speech2Landmarks, rest: np.ndarray
+):
+    points = shipped(Speech(samples=vowels(1)), rest).points
+
+    # Every third frame, as the weights of step 2500 gave it.
+    golden = [0.0550, 0.0610, 0.0474, 0.0029, 0.0143, 0.0943, 0.0767, 0.0068, 0.0032]
+    np.testing.assert_allclose(landmarks.mouth_opening(points)[::3], golden, atol=1e-3)
+
+
 def test_noise_alone_hardly_moves_the_shipped_mouth(shipped: Speech2Landmarks, rest: np.ndarray):
     for gain in (0.001, 1.0):
         points = shipped(Speech(samples=noise(80_000) * np.float32(gain)), rest).points
