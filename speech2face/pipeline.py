@@ -27,7 +27,7 @@ from speech2face.settings import Settings
 from speech2face.stages.landmarks2latents import Landmarks2Latents
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.timing import frames_for, resample
-from speech2face.types import LandmarkTrack, LatentTrack, Portrait
+from speech2face.types import ControlTrack, LandmarkTrack, LatentTrack, Portrait
 
 _MOVING = 0.03
 """Landmarks that move by less than this share of the distance between the eyes say nothing: the
@@ -192,24 +192,28 @@ class Speech2Face:
             force=settings.force,
         )
         ended("portrait")
-        speech = read_speech(job.audio)
-        ended("sound")
         rest = speaking_rest(portrait.face.mesh, self.landmarks2latents.rig)
-        track = scaled(self.speech2landmarks(speech, rest), rest, settings.expression_scale)
-        if np.abs(track.points - rest).max() < _MOVING:
-            warnings.warn(
-                f"no speech was found in {job.audio}; the mouth stays at rest",
-                Speech2FaceWarning,
-                stacklevel=2,
-            )
-        ended("landmarks")
-        controls = direct(speech, settings, len(track), track.fps)
-        ended("controls")
+        track, controls = self._plan(job, rest, ended)
         latents = self.landmarks2latents(track, controls, portrait)
         ended("latents")
         frames = frames_for(job.duration, settings.rate)
         latents = at_rate(latents, settings, min(frames, settings.preview or frames))
         return Clip(portrait, latents, self.generator, settings, report)
+
+    def _plan(
+        self, job: Job, rest: Float[np.ndarray, "70 3"], ended: Callable[[str], None]
+    ) -> tuple[LandmarkTrack, ControlTrack]:
+        """Hear the speech and decide the motion; the sound is let go of afterwards."""
+        speech = read_speech(job.audio)
+        ended("sound")
+        track = self.speech2landmarks(speech, rest)
+        if np.abs(track.points - rest).max() < _MOVING:
+            note = f"no speech was found in {job.audio}; the mouth stays at rest"
+            warnings.warn(note, Speech2FaceWarning, stacklevel=3)
+        ended("landmarks")
+        controls = direct(speech, job.settings, len(track), track.fps)
+        ended("controls")
+        return scaled(track, rest, job.settings.expression_scale), controls
 
 
 def scaled(track: LandmarkTrack, rest: Float[np.ndarray, "70 3"], strength: float) -> LandmarkTrack:
