@@ -38,10 +38,14 @@ _DIMMEST = 0.35
 _EDGE_BELOW_LINE, _LOWEST_LINE = 0.02, 0.12
 """Upper teeth end this far below the closed lips' line; where lips are parted, that line lies at
 most so far below the corners (eye distances)."""
+_BITE = 0.2
+"""In speech the rows of teeth keep apart by this share of the lips' gap."""
+_LEAST_TEETH = 0.8
+"""The portrait's own teeth are no darker than this against those that its light suggests."""
 _CHEEKS = np.array([205, 425, 50, 280, 187, 411])
 _COLOURFUL = 0.22
 """Saturation of skin in a colour photograph; in a monochrome one the mouth loses its colour too."""
-_CROWN = 0.035
+_CROWN = 0.03
 """The lower lip shows no more than this of the lower teeth (eye distances), and never their gum."""
 
 
@@ -149,7 +153,8 @@ class MouthFrame:
     def sink(self) -> Float[Tensor, " batch"]:
         """Pixels by which the lip covers more of the lower teeth than the jaw alone would."""
         bare = ((self.lip - self.skull - self.jaw) * self.down).sum(-1)
-        return (bare - _CROWN * self.eye_distance).clamp(min=0)
+        covered = (bare - _CROWN * self.eye_distance).clamp(min=0)
+        return covered + _BITE * self.gap * self.eye_distance
 
 
 def fit_mouth(
@@ -254,7 +259,8 @@ def _light(
     if own > 0:
         lips = pixels[landmarks.UPPER_LIP_INNER[3:-3]] + pixels[landmarks.LOWER_LIP_INNER[3:-3]]
         teeth = np.percentile(_colours(crop, lips / 2), 80, axis=0) * _LIT_BY_TEETH
-        light = light * (1 - own) + teeth * own
+        # An open mouth may show no teeth at all, and is dark.
+        light = light * (1 - own) + np.maximum(teeth, _LEAST_TEETH * light) * own
     return np.clip(light, _DIMMEST, 1.0)
 
 

@@ -47,6 +47,9 @@ _LID_MEETING = 0.12
 """Closed lids meet this far above the resting lower lid, as a share of the opening."""
 _LID_REACH = 0.5
 """A blink moves skin up to this far from the edge of the lid (eye widths): the brow stays."""
+_LID_FALL = 2.5
+"""How fast that motion falls with the distance: the lid's own skin unfolds, what is above it hardly
+follows, or else brow and shadow would come down with the lid."""
 
 _LIDS = (
     ("eyeBlink_R", landmarks.LEFT_UPPER_LID, landmarks.LEFT_LOWER_LID),
@@ -184,8 +187,8 @@ def _to_rig(points: np.ndarray, head: Head) -> np.ndarray:
 def _fit_blinks(rig: Rig, mesh: np.ndarray) -> np.ndarray:
     """Make the blinks this person's own: their lids meet, whatever their shape and opening.
 
-    The skin above stretches evenly between the lid's edge and where it is still, so that the fold
-    of the lid smooths out instead of being dragged along.
+    The skin above stretches between the lid's edge and where it is still, most of it close to the
+    edge, so that the fold of the lid smooths out instead of being dragged along.
     """
     deltas = rig.deltas.astype(np.float64).copy()
     for name, upper, lower in _LIDS:
@@ -201,7 +204,7 @@ def _fit_blinks(rig: Rig, mesh: np.ndarray) -> np.ndarray:
             beyond = side * (mesh[others, 1] - np.interp(mesh[others, 0], x, y)) / width
             aside = np.maximum(np.maximum(x[0] - mesh[others, 0], mesh[others, 0] - x[-1]), 0)
             distance = np.hypot(np.maximum(beyond, 0), aside / width)
-            share = np.where(beyond > 0, np.clip(1 - distance / _LID_REACH, 0, 1), 0)
+            share = np.where(beyond > 0, np.clip(1 - distance / _LID_REACH, 0, 1) ** _LID_FALL, 0)
             for axis in range(3):
                 travel = np.interp(mesh[others, 0], x, blink[edge[order], axis])
                 blink[others, axis] += travel * share
