@@ -18,8 +18,8 @@ ANGLE = st.floats(-60, 60)
 def face(pose=(0.0, 0.0, 0.0), scale=90.0, **channels: float):
     rig = load_rig()
     head = Head(
-        scale=scale,
-        rotation=rotation_matrix(np.array(pose)),
+        scale=float(scale),
+        rotation=rotation_matrix(np.array(pose, float)),
         translation=np.array([200, 150, 30.0]),
     )
     return head.to_image(rig.pose(rig.weights(**channels))).astype(np.float32)

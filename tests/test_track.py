@@ -191,3 +191,23 @@ def test_a_face_boxed_twice_is_one_face(found) -> None:
 
     assert [face is found for face in kept] == [True, False]
     assert kept[1] is beside
+
+
+def test_weights_of_before_the_pixel_centres_are_raised_by_half_a_teachers_pixel() -> None:
+    network = toy()
+    config: dict[str, object] = {
+        name: asdict(part.config) for name, part in network.parts().items()
+    }
+    face = np.zeros((100, 100, 3), np.uint8)
+    region = Region(centre=np.array([50.0, 50.0]), side=256.0, roll=0.0)
+
+    old = FaceTracker.from_weights(network.state_dict(), config)._look(
+        face, region, track._ONE_LOOK
+    )
+    new = FaceTracker.from_weights(network.state_dict(), {**config, "pixel_centres": True})._look(
+        face, region, track._ONE_LOOK
+    )
+
+    # A region of 256 px a side: the teacher's pixels are the picture's.
+    shift = np.broadcast_to([0, -0.5, 0], (478, 3))
+    np.testing.assert_allclose(old[0] - new[0], shift, atol=1e-4)

@@ -25,7 +25,7 @@ LEFT_EYE_POINTS = np.array([
 ])
 """The mesh points of the left eye as seen: edge of the lids, the ring around it, iris."""
 # fmt: on
-_MOUTH_SIDE, _EYE_SIDE = 1.25, 0.62
+MOUTH_SIDE, EYE_SIDE = 1.25, 0.62
 """Sides of the local regions in outer-eye distances: the widest open mouth fits, and an eye."""
 
 
@@ -102,7 +102,7 @@ def region_of_mesh(mesh: Float[np.ndarray, "478 3"], margin: float = 1.5) -> Reg
 
 def region_of_mouth(mesh: Float[np.ndarray, "478 3"]) -> Region:
     """Put a region around the lips of a mesh, turned so that the eyes are level."""
-    return _local_region(mesh, MOUTH_POINTS[:20], _MOUTH_SIDE)
+    return _local_region(mesh, MOUTH_POINTS[:20], MOUTH_SIDE)
 
 
 def region_of_eye(mesh: Float[np.ndarray, "478 3"], points: np.ndarray) -> Region:
@@ -113,7 +113,7 @@ def region_of_eye(mesh: Float[np.ndarray, "478 3"], points: np.ndarray) -> Regio
         points: The mesh points of the eye, ordered as `LEFT_EYE_POINTS`.
     """
     # The corners alone: a blink must not move the region.
-    return _local_region(mesh, points[[0, 8]], _EYE_SIDE)
+    return _local_region(mesh, points[[0, 8]], EYE_SIDE)
 
 
 def _local_region(mesh: np.ndarray, points: np.ndarray, side: float) -> Region:

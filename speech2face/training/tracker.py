@@ -246,7 +246,10 @@ def export(network: TrackerNetwork, folder: Path, command: str) -> None:
         name: value.half() if value.is_floating_point() else value
         for name, value in network.state_dict().items()
     }
-    config = {name: asdict(part.config) for name, part in network.parts().items()}
+    config: dict[str, object] = {
+        name: asdict(part.config) for name, part in network.parts().items()
+    }
+    config["pixel_centres"] = True
     write_weights(folder / "tracker.safetensors", tensors, config)
     row = {
         "file": "tracker.safetensors",
