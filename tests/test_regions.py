@@ -24,7 +24,9 @@ def posed(pose=(0.0, 0.0, 0.0), scale=100.0, **channels: float):
     """A rig's face in a picture: scale in pixels between the outer eye corners."""
     rig = load_rig()
     head = Head(
-        scale=float(scale), rotation=rotation_matrix(np.array(pose, float)), translation=np.full(3, 200.0)
+        scale=float(scale),
+        rotation=rotation_matrix(np.array(pose, float)),
+        translation=np.full(3, 200.0),
     )
     return head.to_image(rig.pose(rig.weights(**channels))).astype(np.float32)
 
