@@ -37,7 +37,7 @@ class Blink:
     """One closing of the lids."""
 
     time: float
-    """Seconds; the first frame in which the lids are as good as shut: lids open more slowly."""
+    """Seconds; the middle of the frames in which the lids are as good as shut."""
     duration: float
     """Seconds during which the lids are more than a quarter shut."""
     depth: float
@@ -131,7 +131,7 @@ def _blinks_of(open_part: Float[np.ndarray, " frames"], fps: float) -> list[Blin
         if duration >= _SHORTEST_BLINK:
             part = open_part[start:end]
             depth = 1 - float(part.min())
-            shut_at = start + int(np.argmax(part <= 1 - _AS_GOOD_AS_SHUT * depth))
+            shut_at = start + float(np.flatnonzero(part <= 1 - _AS_GOOD_AS_SHUT * depth).mean())
             blinks.append(Blink(time=shut_at / fps, duration=duration, depth=depth))
     return blinks
 
