@@ -1,6 +1,7 @@
 """A small, silent, endlessly repeating GIF of a video, for a README or a chat."""
 
 from pathlib import Path
+from typing import Any
 
 from speech2face.errors import InputError, MediaError
 from speech2face.media.output import atomic_output
@@ -41,7 +42,8 @@ def write_gif(
     with atomic_output(output, overwrite) as partial:
         try:
             with VideoFileClip(str(video), audio=False) as clip:
-                clip.resized(width=width).write_gif(str(partial), fps=fps, logger=None)
+                small: Any = clip.resized(width=width)  # moviepy's types say less than it gives
+                small.write_gif(str(partial), fps=fps, logger=None)
         except (OSError, ValueError) as error:
             msg = f"{video} cannot be made a GIF ({error}); expected a video; encode it anew"
             raise MediaError(msg) from error
