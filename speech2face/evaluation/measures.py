@@ -207,8 +207,9 @@ def blink_table(runs: Sequence[BlinkRun]) -> Table:
             "depth": float(np.median([blink.depth for blink in every])) if every else None,
         })  # fmt: skip
     note = (
-        "A blink: both lids' gap a quarter below its usual value; its time: the middle of the "
-        "frames as good as shut. Depth: how much of the gap is gone in the judge's eyes (1: all)."
+        "A blink: both lids' gap a quarter below its usual value. Late: frames from the time "
+        "asked for to the nearest as good as shut. Depth: how much of the gap is gone in the "
+        "judge's eyes (1: all)."
     )
     return Table(name="blinks", title="Blinks", rows=rows, note=note)
 

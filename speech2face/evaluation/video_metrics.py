@@ -37,7 +37,9 @@ class Blink:
     """One closing of the lids."""
 
     time: float
-    """Seconds; the middle of the frames in which the lids are as good as shut."""
+    """Seconds; the first frame in which the lids are as good as shut."""
+    until: float
+    """Seconds; the last such frame."""
     duration: float
     """Seconds during which the lids are more than a quarter shut."""
     depth: float
@@ -131,8 +133,9 @@ def _blinks_of(open_part: Float[np.ndarray, " frames"], fps: float) -> list[Blin
         if duration >= _SHORTEST_BLINK:
             part = open_part[start:end]
             depth = 1 - float(part.min())
-            shut_at = start + float(np.flatnonzero(part <= 1 - _AS_GOOD_AS_SHUT * depth).mean())
-            blinks.append(Blink(time=shut_at / fps, duration=duration, depth=depth))
+            shut = start + np.flatnonzero(part <= 1 - _AS_GOOD_AS_SHUT * depth)
+            first, last = float(shut[0]) / fps, float(shut[-1]) / fps
+            blinks.append(Blink(time=first, until=last, duration=duration, depth=depth))
     return blinks
 
 
@@ -152,16 +155,25 @@ def blink_errors(
     """Compare blinks with the times that were asked for.
 
     Returns:
-        For each time, the frames by which the nearest blink is late (negative: early; infinite
-        without any blink); and how many blinks nobody asked for (more than 5 frames off).
+        For each time, the frames by which the eyes are shut too late (negative: open again too
+        early; 0: shut at that time; infinite without any blink); and how many blinks nobody asked
+        for (more than 5 frames off).
     """
     rate = float(fps)
     late = [
-        min(((blink.time - time) * rate for blink in found), key=abs, default=float("inf"))
+        min((_distance(blink, time) * rate for blink in found), key=abs, default=float("inf"))
         for time in asked
     ]
-    extra = sum(all(abs(blink.time - time) * rate > 5 for time in asked) for blink in found)  # noqa: PLR2004
+    extra = sum(
+        all(abs(_distance(blink, time)) * rate > 5 for time in asked)  # noqa: PLR2004
+        for blink in found
+    )
     return late, extra
+
+
+def _distance(blink: Blink, time: float) -> float:
+    """Give the seconds from a time to the nearest in which the eyes are shut; later is positive."""
+    return max(blink.time - time, 0.0) + min(blink.until - time, 0.0)
 
 
 def jitter(track: JudgedTrack) -> float:
