@@ -74,7 +74,7 @@ class FaceMeshTeacher:
             WeightsError: LiteRT is not installed, or the file is no task file.
         """
         try:
-            from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - an optional extra
+            from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 # pyright: ignore[reportMissingImports]
         except ImportError as error:
             msg = "the face-mesh teacher needs LiteRT; run pip install 'speech2face[train]'"
             raise WeightsError(msg) from error

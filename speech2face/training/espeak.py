@@ -70,7 +70,7 @@ class Espeak:
             WeightsError: espeakng-loader is not installed or its library does not start.
         """
         try:
-            import espeakng_loader  # noqa: PLC0415 - an optional extra
+            import espeakng_loader  # noqa: PLC0415 # pyright: ignore[reportMissingImports]
         except ImportError as error:
             msg = "synthetic speech needs espeak-ng; run pip install 'speech2face[train]'"
             raise WeightsError(msg) from error
