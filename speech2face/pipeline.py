@@ -13,6 +13,7 @@ from speech2face import devices
 from speech2face.checkpoints.store import manifest
 from speech2face.controls.director import direct
 from speech2face.errors import Speech2FaceWarning
+from speech2face.face.alignment import create_tracker
 from speech2face.face.neutral import speaking_rest
 from speech2face.face.paste import PasteBack
 from speech2face.face.portrait import prepare_portrait
@@ -119,12 +120,15 @@ class Speech2Face:
         self.generator = generator
 
     @classmethod
-    def from_pretrained(cls, device: str = "auto", generator: str = "warp") -> "Speech2Face":
+    def from_pretrained(
+        cls, device: str = "auto", generator: str = "warp", tracker: str = "mesh"
+    ) -> "Speech2Face":
         """Load the shipped weights.
 
         Args:
             device: "auto", "cpu", "cuda", "cuda:1" or "mps".
             generator: Name of the system that draws the frames.
+            tracker: "mesh", which ships, or "face-alignment", whose weights you bring.
 
         Raises:
             DeviceError: The device is absent.
@@ -133,7 +137,7 @@ class Speech2Face:
         """  # noqa: DOC502 the parts raise them
         place = devices.resolve(device)
         return cls(
-            tracker=FaceTracker.from_pretrained(place),
+            tracker=create_tracker(tracker, place),
             speech2landmarks=Speech2Landmarks.from_pretrained(place),
             landmarks2latents=Landmarks2Latents(generator),
             generator=create(generator, place),

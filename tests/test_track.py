@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from speech2face.errors import WeightsError
+from speech2face.errors import InputError, WeightsError
 from speech2face.face import track
-from speech2face.face.alignment import AlignmentLandmarks
+from speech2face.face.alignment import (
+    AlignedTracker,
+    AlignmentLandmarks,
+    bend,
+    create_tracker,
+)
 from speech2face.face.mirror import MIRROR
 from speech2face.face.normalize import pose_of
 from speech2face.face.regions import MOUTH_POINTS, Region, region_of_mesh
@@ -171,12 +176,38 @@ def test_face_alignment_is_given_our_detectors_box(picture) -> None:
             left, top, right, bottom = detected_faces[0]
             return [np.array([[(left + right) / 2, (top + bottom) / 2]] * 68)]
 
-    landmarks = AlignmentLandmarks(Package())
+    points = AlignmentLandmarks(Package())(picture, np.array([0, 10, 20, 30], np.float32))
 
-    points = landmarks(picture)
+    np.testing.assert_array_equal(points, [[10, 20]] * 68)
 
-    assert points.shape == (68, 2)
-    assert landmarks(np.zeros((90, 90, 3), np.uint8)) is None
+
+def test_a_mesh_is_bent_onto_the_points_it_is_given(found) -> None:
+    points = from_mesh(found.mesh)[:68, :2] + np.array([3, -2], np.float32)
+
+    bent = bend(found.mesh, points)
+
+    np.testing.assert_allclose(bent[:, :2], found.mesh[:, :2] + [3, -2], atol=0.01)
+    np.testing.assert_array_equal(bent[:, 2], found.mesh[:, 2])
+
+
+def test_the_aligned_tracker_finds_the_face_where_face_alignment_sees_it(found, picture) -> None:
+    class Package:
+        """Sees everything 4 px further to the right."""
+
+        def get_landmarks_from_image(self, _image, detected_faces):  # noqa: ANN202, ARG002
+            return [from_mesh(found.mesh)[:68, :2] + [4, 0]]
+
+    tracker = AlignedTracker(FaceTracker.from_pretrained(), AlignmentLandmarks(Package()))
+
+    lips = tracker.find(picture)[0].mesh[[61, 291], 0]
+
+    np.testing.assert_allclose(lips, found.mesh[[61, 291], 0] + 4, atol=0.5)
+
+
+def test_trackers_are_known_by_name() -> None:
+    assert type(create_tracker("mesh", "cpu")) is FaceTracker
+    with pytest.raises(InputError, match="there is no tracker named 'dlib'"):
+        create_tracker("dlib", "cpu")
 
 
 def test_regions_of_found_faces_are_upright(found) -> None:

@@ -47,6 +47,7 @@ def animate(
     force: options.Force = False,
     device: options.Device = "auto",
     generator: options.GeneratorName = "warp",
+    tracker: options.Tracker = "mesh",
     preview: options.Preview = None,
     max_duration: options.MaxDuration = None,
     batch_size: options.BatchSize = 16,
@@ -90,7 +91,7 @@ def animate(
     )
     place = devices.resolve(device)
     job = preflight.check(*places, output or Path(), settings, overwrite=overwrite)
-    engine = Speech2Face.from_pretrained(str(place), generator)
+    engine = Speech2Face.from_pretrained(str(place), generator, tracker)
     typer.echo(f"speech2face: {generator} on {place}", err=True)
     with reporter(progress) as report:
         engine.run(job, report)

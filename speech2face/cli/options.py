@@ -122,6 +122,13 @@ Force = Annotated[
 ]  # fmt: skip
 
 Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_RUN)]
+Tracker = Annotated[
+    str,
+    Option(
+        help="Who finds the face: mesh, which ships, or face-alignment, whose weights you bring.",
+        rich_help_panel=_RUN,
+    ),
+]
 GeneratorName = Annotated[
     str, Option("--generator", help="Which network draws the frames.", rich_help_panel=_RUN)
 ]

@@ -83,8 +83,8 @@ class FaceTracker:
 
     def __init__(self, network: TrackerNetwork, device: torch.device | str = "cpu") -> None:
         """Take a trained network and compute on `device`."""
-        self._device = torch.device(device)
-        self._network = network.eval().to(self._device)
+        self.device = torch.device(device)
+        self.network = network.eval().to(self.device)
 
     @classmethod
     def from_pretrained(cls, device: torch.device | str = "cpu") -> "FaceTracker":
@@ -160,13 +160,13 @@ class FaceTracker:
 
     def _look(self, image: Image, region: Region, views: Sequence[_View]) -> tuple[Mesh, float]:
         """Measure the whole mesh and how surely it is a face."""
-        meshes, scores = self._measure(self._network.face, image, region, views, MIRROR)
+        meshes, scores = self._measure(self.network.face, image, region, views, MIRROR)
         return meshes, float(1 / (1 + np.exp(-scores)))
 
     def _refine(self, image: Image, mesh: Mesh, views: Sequence[_View]) -> Mesh:
         """Look closer at mouth and eyes and correct the mesh there."""
         lips, _ = self._measure(
-            self._network.mouth, image, region_of_mouth(mesh), views, _MOUTH_MIRROR
+            self.network.mouth, image, region_of_mouth(mesh), views, _MOUTH_MIRROR
         )
         left = self._eye(image, mesh, _LEFT, views, mirrored=False)
         right = self._eye(image, mesh, _RIGHT, views, mirrored=True)
@@ -190,7 +190,7 @@ class FaceTracker:
             views = list(dict.fromkeys(views))
         region = region_of_eye(mesh, points)
         same = np.arange(len(points))
-        return self._measure(self._network.eye, image, region, views, same)[0]
+        return self._measure(self.network.eye, image, region, views, same)[0]
 
     @torch.inference_mode()
     def _measure(
@@ -208,7 +208,7 @@ class FaceTracker:
             cut[:, ::-1] if view.mirrored else cut
             for view, cut in zip(views, (r.cut(image, size) for r in regions), strict=True)
         ])  # fmt: skip
-        batch = torch.from_numpy(cuts).to(self._device).permute(0, 3, 1, 2).float() / 255
+        batch = torch.from_numpy(cuts).to(self.device).permute(0, 3, 1, 2).float() / 255
         points, scores = part(batch)
         seen = []
         for view, placed, normalized in zip(views, regions, points.cpu().numpy(), strict=True):
