@@ -1,6 +1,8 @@
 """Which device computes: resolved once, at the edge, and handed down as an argument."""
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from speech2face.errors import DeviceError
 
@@ -26,3 +28,8 @@ def resolve(name: str = "auto") -> torch.device:
         msg = "mps was asked for, this machine has no Apple GPU that torch can use; use cpu"
         raise DeviceError(msg)
     return device
+
+
+def to_tensor(values: np.ndarray, device: torch.device) -> Tensor:
+    """Bring an array to a device as single precision, which is what everything computes in."""
+    return torch.as_tensor(values, dtype=torch.float32, device=device)

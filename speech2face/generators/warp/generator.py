@@ -13,6 +13,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from speech2face import landmarks
+from speech2face.devices import to_tensor
 from speech2face.face.normalize import fit_head
 from speech2face.face.rig import Rig, load_rig
 from speech2face.generators.warp.eyes import Eyeball, fill_eye, find_eyeball
@@ -112,12 +113,12 @@ class WarpGenerator:
         """Draw the crop once for every row of latents."""
         latents = WarpLatents.unpack(values)
         points = state.points
-        shape = points.shape(_tensor(latents.weights, self.device))
+        shape = points.shape(to_tensor(latents.weights, self.device))
         placed = points.place(shape, latents.pose)
         moves = points.displacements(placed)
         size = state.picture.shape[-1]
         frames = warp(state.picture.expand(len(values), -1, -1, -1), state.base.grid(moves))
-        gaze = _tensor(latents.gaze, self.device)
+        gaze = to_tensor(latents.gaze, self.device)
         for opening, eyeball, picture in zip(
             state.eyes, state.eyeballs, state.eye_pictures, strict=True
         ):
@@ -202,7 +203,3 @@ def _image(
     picture: UInt8[np.ndarray, "size size 3"], device: torch.device
 ) -> Float[Tensor, "1 3 size size"]:
     return torch.from_numpy(picture.copy()).to(device).permute(2, 0, 1)[None].float() / 255
-
-
-def _tensor(values: np.ndarray, device: torch.device) -> Tensor:
-    return torch.as_tensor(values, dtype=torch.float32, device=device)

@@ -6,7 +6,6 @@ photograph, and fall into shadow towards the lips and the corners.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch.nn import functional
 
 from speech2face import landmarks
 from speech2face.checkpoints import store
+from speech2face.devices import to_tensor
 from speech2face.generators.warp.slits import Slit
 from speech2face.geometry import to_normalized, warp
 
@@ -171,7 +171,7 @@ def fit_mouth(
         rest: Its mesh in the rig's frame.
         device: Where frames will be drawn.
     """
-    tensors, config = store.load("mouth")
+    tensors, _ = store.load("mouth")
     outer = rest[[landmarks.UPPER_LIP_OUTER[0], landmarks.UPPER_LIP_OUTER[-1]]]
     gaps = rest[landmarks.LOWER_LIP_INNER, 1] - rest[landmarks.UPPER_LIP_INNER, 1]
     gap = float(max(gaps.max(), 0.0))
@@ -197,9 +197,9 @@ def fit_mouth(
             for name in _JAW_FOLLOW
         },
         boxes={name: tensors[f"{name}_box"].numpy() for name in _JAW_FOLLOW},
-        depth={name: _mean_depth(tensors, name, config) for name in _JAW_FOLLOW},
-        cavity=_tensor(np.array(_CAVITY) * light, device).view(1, 3, 1, 1),
-        centre=_tensor(centre, device),
+        depth={name: _mean_depth(tensors, name) for name in _JAW_FOLLOW},
+        cavity=to_tensor(np.array(_CAVITY) * light, device).view(1, 3, 1, 1),
+        centre=to_tensor(centre, device),
         width=width,
         own=own,
         rest_gap=gap,
@@ -228,7 +228,7 @@ def _lit_layer(
     colour, cover = layer[:, :3], layer[:, 3:]
     grey = colour.mean(1, keepdim=True)
     colour = grey + (colour - grey) * chroma
-    lit = torch.cat([colour * _tensor(light, device).view(1, 3, 1, 1) * cover, cover], 1)
+    lit = torch.cat([colour * to_tensor(light, device).view(1, 3, 1, 1) * cover, cover], 1)
     # As fine as the portrait shows it: finer texels would flicker between the pixels.
     height, width = (max(4, round(float(side))) for side in shown)
     if width >= lit.shape[-1]:
@@ -236,8 +236,7 @@ def _lit_layer(
     return functional.interpolate(lit, (height, width), mode="area")
 
 
-def _mean_depth(tensors: dict[str, Tensor], name: str, config: dict[str, Any]) -> float:
-    del config
+def _mean_depth(tensors: dict[str, Tensor], name: str) -> float:
     cover = tensors[f"{name}_rgba"][..., 3].float()
     depth = tensors[f"{name}_depth"]
     return float((depth * cover).sum() / cover.sum())
@@ -268,10 +267,6 @@ def _colours(crop: UInt8[np.ndarray, "size size 3"], at: np.ndarray) -> np.ndarr
     index = np.clip(np.round(at), 1, len(crop) - 2).astype(int)
     patches = [crop[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3).mean(0) for x, y in index[:, :2]]
     return np.array(patches) / 255
-
-
-def _tensor(values: np.ndarray, device: torch.device) -> Tensor:
-    return torch.as_tensor(values, dtype=torch.float32, device=device)
 
 
 def crop_grid(sources: Float[Tensor, "batch 2 height width"], size: int) -> Tensor:

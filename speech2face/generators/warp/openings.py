@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from speech2face import landmarks
+from speech2face.devices import to_tensor
 from speech2face.generators.warp.fields import Patch, make_patch
 from speech2face.generators.warp.points import ControlPoints
 from speech2face.generators.warp.slits import Slit, locate
@@ -45,7 +46,7 @@ class Opening:
     ) -> Float[Tensor, "batch 2 height width"]:
         """Find where the slit's pixels come from if the head moves and the face does not."""
         anchors = points.rest[landmarks.RIGID]
-        rest = _tensor(points.pixels[landmarks.RIGID], anchors.device)
+        rest = to_tensor(points.pixels[landmarks.RIGID], anchors.device)
         placed = points.place(anchors.expand(len(pose), -1, -1), pose)[..., :2]
         pixels = self.above.pixels
         middle = pixels.mean((0, 1))
@@ -53,7 +54,7 @@ class Opening:
             -((rest - middle) ** 2).sum(1) / (2 * (_NEARBY * self.above.size) ** 2), 0
         )
         shift = ((placed - rest) * near[None, :, None]).sum(1)
-        angle = torch.deg2rad(_tensor(pose[:, 2], anchors.device))
+        angle = torch.deg2rad(to_tensor(pose[:, 2], anchors.device))
         cos, sin = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
         x = pixels[..., 0] - middle[0] - shift[:, 0, None, None]
         y = pixels[..., 1] - middle[1] - shift[:, 1, None, None]
@@ -85,7 +86,7 @@ def mouth_hole(points: ControlPoints, size: int) -> Float[Tensor, "1 2 size size
     """Map where the resting picture shows the inside of the mouth: with its edge, and surely."""
     y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
     pixels = torch.stack([x, y], -1).float().to(points.rest.device)
-    flat = _tensor(points.pixels, points.rest.device)
+    flat = to_tensor(points.pixels, points.rest.device)
     upper, lower = flat[landmarks.UPPER_LIP_INNER], flat[landmarks.LOWER_LIP_INNER]
     slit = locate(upper[None], lower[None], pixels)
     within = (slit.u.abs() < 1.05).float()  # noqa: PLR2004 - a little past the corners
@@ -142,7 +143,3 @@ def _near(flat: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
     low, high = np.array(box[:2]), np.array(box[2:])
     margin = (high - low) * 0.6
     return np.all((flat > low - margin) & (flat < high + margin), axis=1)
-
-
-def _tensor(values: np.ndarray, device: torch.device) -> Tensor:
-    return torch.as_tensor(values, dtype=torch.float32, device=device)

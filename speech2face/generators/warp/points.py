@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from speech2face import landmarks
+from speech2face.devices import to_tensor
 from speech2face.face.normalize import Head
 from speech2face.face.rig import Rig
 from speech2face.geometry import rotation_matrix
@@ -102,22 +103,22 @@ class ControlPoints:
     ) -> Float[Tensor, "batch points 3"]:
         """Turn points of the rig's frame with the head, into pixels of the crop."""
         device = shape.device
-        facing = _tensor(self.head.rotation, device)
-        turn = _tensor(rotation_matrix(pose), device)
-        seen = (shape - _tensor(_PIVOT, device)) @ facing.T
+        facing = to_tensor(self.head.rotation, device)
+        turn = to_tensor(rotation_matrix(pose), device)
+        seen = (shape - to_tensor(_PIVOT, device)) @ facing.T
         bridge = -float((self.head.rotation @ _PIVOT)[2])
         depth = seen[..., 2] - bridge
         beyond = (depth - _TRUE_DEPTH).clamp(min=0)
         depth = depth - beyond + _DEPTH_RANGE * torch.tanh(beyond / _DEPTH_RANGE)
         seen = torch.cat([seen[..., :2], (bridge + depth)[..., None]], -1)
         anchor = self.head.scale * self.head.rotation @ _PIVOT + self.head.translation
-        return self.head.scale * seen @ turn.transpose(1, 2) + _tensor(anchor, device)
+        return self.head.scale * seen @ turn.transpose(1, 2) + to_tensor(anchor, device)
 
     def displacements(
         self, placed: Float[Tensor, "batch points 3"]
     ) -> Float[Tensor, "batch points 2"]:
         """Give the motion of every point in pixels of the crop, its share of it only."""
-        rest = _tensor(self.pixels, placed.device)
+        rest = to_tensor(self.pixels, placed.device)
         return (placed[..., :2] - rest) * self.follow[:, None]
 
 
@@ -239,7 +240,3 @@ def _border(portrait: Portrait, size: int) -> np.ndarray:
     sides += [np.stack([np.full_like(y, edge), y], 1)[1:-1] for edge in (low[0], high[0])]
     flat = np.concatenate(sides)
     return np.concatenate([flat, np.zeros((len(flat), 1))], 1)
-
-
-def _tensor(values: np.ndarray, device: torch.device) -> Tensor:
-    return torch.as_tensor(values, dtype=torch.float32, device=device)
