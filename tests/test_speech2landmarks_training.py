@@ -12,10 +12,8 @@ from speech2face.errors import InputError
 from speech2face.models.speech2landmarks import Answer, Speech2LandmarksConfig
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.training.speech2landmarks import (
-    Losses,
     Recipe,
     Trainer,
-    losses,
     read_corpora,
     read_recipe,
     ship,
@@ -24,6 +22,7 @@ from speech2face.training.speech2landmarks import (
 )
 from speech2face.training.speech_augment import AugmentConfig
 from speech2face.training.speech_batches import BatchConfig
+from speech2face.training.speech_losses import Losses, losses
 from speech2face.types import Speech
 
 RECIPES = Path(__file__).parents[1] / "speech2face" / "training" / "recipes"
