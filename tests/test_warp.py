@@ -165,6 +165,30 @@ def test_the_head_turns_to_the_side_asked_for(state):
     assert turned[0] > 0  # the tip of the nose goes to the image's right
 
 
+def test_a_shift_moves_and_enlarges_the_whole_face(state):
+    points, unit = state.points, state.points.head.scale
+    rest, still = points.rest[None], np.zeros((1, 3))
+
+    home = points.place(rest, still)[0]
+    moved = points.place(rest, still, np.array([[0.1, -0.05, 0.0]]))[0]
+    larger = points.place(rest, still, np.array([[0.0, 0.0, np.log(1.1)]]))[0]
+
+    expected = torch.tensor([0.1 * unit, -0.05 * unit, 0.0]).expand_as(home)
+    torch.testing.assert_close(moved - home, expected.float(), atol=1e-3, rtol=0)
+    torch.testing.assert_close(larger - larger[0], 1.1 * (home - home[0]), atol=1e-3, rtol=1e-5)
+
+
+def test_latents_that_are_packed_and_unpacked_are_the_same(rig):
+    random = np.random.default_rng(0)
+    parts = {"weights": len(rig.names), "gaze": 2, "pose": 3, "shift": 3}
+    rows = {name: random.normal(size=(4, size)).astype(np.float32) for name, size in parts.items()}
+
+    unpacked = WarpLatents.unpack(WarpLatents(**rows).pack())
+
+    for name, values in rows.items():
+        np.testing.assert_array_equal(getattr(unpacked, name), values)
+
+
 @settings(deadline=None, derandomize=True, max_examples=20)
 @given(x=st.floats(-6, 6), y=st.floats(-6, 6))
 def test_a_patch_whose_points_move_together_moves_as_one(x: float, y: float) -> None:

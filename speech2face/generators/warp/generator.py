@@ -18,7 +18,7 @@ from speech2face.face.normalize import fit_head
 from speech2face.face.rig import Rig, load_rig
 from speech2face.generators.warp.eyes import Eyeball, fill_eye, find_eyeball
 from speech2face.generators.warp.fields import Patch, make_patch
-from speech2face.generators.warp.latents import GAZE, POSE, WarpLatents
+from speech2face.generators.warp.latents import GAZE, POSE, SHIFT, WarpLatents
 from speech2face.generators.warp.mouth import MouthFrame, MouthInterior, crop_grid, fit_mouth
 from speech2face.generators.warp.openings import (
     Opening,
@@ -71,7 +71,7 @@ class WarpGenerator:
         """Read the rig; frames are drawn on `device`."""
         self.device = device
         self.rig: Rig = load_rig()
-        self.latent_size = len(self.rig.names) + GAZE + POSE
+        self.latent_size = len(self.rig.names) + SHIFT + GAZE + POSE
 
     def encode(self, portrait: Portrait) -> WarpState:
         """Lay the control points over the portrait and compute the patches' splines."""
@@ -114,7 +114,7 @@ class WarpGenerator:
         latents = WarpLatents.unpack(values)
         points = state.points
         shape = points.shape(to_tensor(latents.weights, self.device))
-        placed = points.place(shape, latents.pose)
+        placed = points.place(shape, latents.pose, latents.shift)
         moves = points.displacements(placed)
         size = state.picture.shape[-1]
         frames = warp(state.picture.expand(len(values), -1, -1, -1), state.base.grid(moves))
@@ -123,11 +123,12 @@ class WarpGenerator:
             state.eyes, state.eyeballs, state.eye_pictures, strict=True
         ):
             slit = opening.slit(placed, margin=_LASHES)
-            behind = eyeball.turn(opening.rigid_sources(state.points, latents.pose), gaze)
+            sources = opening.rigid_sources(state.points, latents.pose, latents.shift)
+            behind = eyeball.turn(sources, gaze)
             inside = warp(picture.expand(len(values), -1, -1, -1), crop_grid(behind, size))
             self._open(frames, state, opening, slit, moves, inside)
         slit = state.mouth.slit(placed)
-        inside = self._mouth(state, slit, shape, placed, latents.pose)
+        inside = self._mouth(state, slit, shape, placed, latents)
         self._open(frames, state, state.mouth, slit, moves, inside)
         pixels = (frames * 255).round_().clamp_(0, 255).to(torch.uint8)
         return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
@@ -158,17 +159,17 @@ class WarpGenerator:
         slit: Slit,
         shape: Float[Tensor, "batch points 3"],
         placed: Float[Tensor, "batch points 3"],
-        pose: Float[np.ndarray, "batch 3"],
+        latents: WarpLatents,
     ) -> Float[Tensor, "batch 3 height width"]:
         interior, points, size = state.interior, state.points, state.picture.shape[-1]
+        pose, shift = latents.pose, latents.shift
         anchors = interior.centre + shape.new_tensor(
             [[0, 0, 0], [interior.width / 2, 0, 0], [0, 0, 1]]
         )
-        skull, side, inner = points.place(anchors.expand(len(shape), -1, -1), pose)[..., :2].unbind(
-            1
-        )
+        anchors = points.place(anchors.expand(len(shape), -1, -1), pose, shift)
+        skull, side, inner = anchors[..., :2].unbind(1)
         chin_rest = points.rest[_CHIN].expand(len(shape), 1, -1)
-        jaw = placed[:, _CHIN, :2] - points.place(chin_rest, pose)[:, 0, :2]
+        jaw = placed[:, _CHIN, :2] - points.place(chin_rest, pose, shift)[:, 0, :2]
         half = (side - skull).norm(dim=1)
         gaps = shape[:, landmarks.LOWER_LIP_INNER, 1] - shape[:, landmarks.UPPER_LIP_INNER, 1]
         frame = MouthFrame(
@@ -176,7 +177,7 @@ class WarpGenerator:
             lip=placed[:, _LOWER_LIP, :2], eye_distance=points.head.scale,
             along=(side - skull) / half[:, None], unit=2 * half, gap=gaps.amax(1),
         )  # fmt: skip
-        grid = crop_grid(state.mouth.rigid_sources(points, pose), size)
+        grid = crop_grid(state.mouth.rigid_sources(points, pose, shift), size)
         own = warp(state.picture.expand(len(shape), -1, -1, -1), grid)
         own_seen = warp(state.mouth_hole.expand(len(shape), -1, -1, -1), grid)
         return interior.draw(slit, frame, own, own_seen)

@@ -42,22 +42,25 @@ class Opening:
         )
 
     def rigid_sources(
-        self, points: ControlPoints, pose: Float[np.ndarray, "batch 3"]
+        self,
+        points: ControlPoints,
+        pose: Float[np.ndarray, "batch 3"],
+        shift: Float[np.ndarray, "batch 3"] | None = None,
     ) -> Float[Tensor, "batch 2 height width"]:
         """Find where the slit's pixels come from if the head moves and the face does not."""
         anchors = points.rest[landmarks.RIGID]
         rest = to_tensor(points.pixels[landmarks.RIGID], anchors.device)
-        placed = points.place(anchors.expand(len(pose), -1, -1), pose)[..., :2]
+        placed = points.place(anchors.expand(len(pose), -1, -1), pose, shift)[..., :2]
         pixels = self.above.pixels
         middle = pixels.mean((0, 1))
         near = torch.softmax(
             -((rest - middle) ** 2).sum(1) / (2 * (_NEARBY * self.above.size) ** 2), 0
         )
-        shift = ((placed - rest) * near[None, :, None]).sum(1)
+        moved = ((placed - rest) * near[None, :, None]).sum(1)
         angle = torch.deg2rad(to_tensor(pose[:, 2], anchors.device))
         cos, sin = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
-        x = pixels[..., 0] - middle[0] - shift[:, 0, None, None]
-        y = pixels[..., 1] - middle[1] - shift[:, 1, None, None]
+        x = pixels[..., 0] - middle[0] - moved[:, 0, None, None]
+        y = pixels[..., 1] - middle[1] - moved[:, 1, None, None]
         return torch.stack([cos * x + sin * y, cos * y - sin * x], 1) + middle.view(1, 2, 1, 1)
 
 

@@ -99,9 +99,18 @@ class ControlPoints:
         return parted
 
     def place(
-        self, shape: Float[Tensor, "batch points 3"], pose: Float[np.ndarray, "batch 3"]
+        self,
+        shape: Float[Tensor, "batch points 3"],
+        pose: Float[np.ndarray, "batch 3"],
+        shift: Float[np.ndarray, "batch 3"] | None = None,
     ) -> Float[Tensor, "batch points 3"]:
-        """Turn points of the rig's frame with the head, into pixels of the crop."""
+        """Turn and move points of the rig's frame with the head, into pixels of the crop.
+
+        Args:
+            shape: From `shape`.
+            pose: Yaw, pitch, roll against the portrait's own, degrees.
+            shift: Right, down (eye distances), logarithm of the size; as in `WarpLatents`.
+        """
         device = shape.device
         facing = to_tensor(self.head.rotation, device)
         turn = to_tensor(rotation_matrix(pose), device)
@@ -112,7 +121,12 @@ class ControlPoints:
         depth = depth - beyond + _DEPTH_RANGE * torch.tanh(beyond / _DEPTH_RANGE)
         seen = torch.cat([seen[..., :2], (bridge + depth)[..., None]], -1)
         anchor = self.head.scale * self.head.rotation @ _PIVOT + self.head.translation
-        return self.head.scale * seen @ turn.transpose(1, 2) + to_tensor(anchor, device)
+        placed = self.head.scale * seen @ turn.transpose(1, 2)
+        if shift is None:
+            return placed + to_tensor(anchor, device)
+        size = to_tensor(np.exp(shift[:, 2]), device)[:, None, None]
+        moved = np.pad(shift[:, :2] * self.head.scale, ((0, 0), (0, 1))) + anchor
+        return placed * size + to_tensor(moved, device)[:, None]
 
     def displacements(
         self, placed: Float[Tensor, "batch points 3"]
