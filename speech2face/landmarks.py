@@ -43,6 +43,17 @@ FACE_OVAL = np.array([
 
 RIGID = np.array([33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 98, 327, 10, 151, 9, 8, 234, 454])
 """Mesh points that move with the skull alone: nose, eye corners, forehead, ears."""
+FAST_KEYPOINTS = np.concatenate([
+    FACE_OVAL[::2],
+    [70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 27, 23, 257, 253],  # brows, creases of the lids
+    [168, 6, 197, 195, 5, 4, 2, 98, 327, 129, 358],  # nose
+    [50, 280, 205, 425, 118, 347, 187, 411, 36, 266],  # cheeks
+    [18, 200, 32, 262, 192, 416, 151, 9, 69, 299],  # chin, forehead
+    UPPER_LIP_OUTER, LOWER_LIP_OUTER[1:-1], UPPER_LIP_INNER, LOWER_LIP_INNER[1:-1],
+    LEFT_UPPER_LID, LEFT_LOWER_LID[1:-1], RIGHT_UPPER_LID, RIGHT_LOWER_LID[1:-1],
+    LEFT_IRIS, RIGHT_IRIS,
+])
+"""The 145 mesh points that are the keypoints of the generator facevid2vid:fast, in its order."""
 # fmt: on
 
 JAW_LINE = slice(0, 17)
