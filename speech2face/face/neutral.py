@@ -54,10 +54,12 @@ def closed_mesh(mesh: Float[np.ndarray, "478 3"], rig: Rig) -> Float[np.ndarray,
 def bounded_least_squares(
     hessian: Float[np.ndarray, "n n"],
     linear: Float[np.ndarray, "rows n"],
-    low: Float[np.ndarray, " n"],
-    high: Float[np.ndarray, " n"],
+    low: Float[np.ndarray, "*lows n"],
+    high: Float[np.ndarray, "*highs n"],
 ) -> Float[np.ndarray, "rows n"]:
     """Minimise w' H w / 2 - g' w within bounds, for many right sides g at once.
+
+    Bounds are of all rows, or a row each.
 
     Accelerated projected gradient (Beck and Teboulle 2009): every row shares the matrix, so one
     step is one matrix product.

@@ -3,7 +3,8 @@
 For the warp generator the latents are rig weights, so the stage is a solve and not a network: the
 weights whose landmarks lie nearest to those asked for, within bounds, with the gap of the lips
 weighted so that closures stay closures. Emotion, blink, brows, gaze and pose are added on their own
-channels; the solve knows what emotion does to the lips and closes them all the same.
+channels; how emotion changes the lips' own movement is in `face/lip_dynamics.py`, and the solve
+knows what else it does to the lips and closes them all the same.
 """
 
 import numpy as np
@@ -12,6 +13,7 @@ from jaxtyping import Float
 from speech2face import landmarks
 from speech2face.errors import InputError
 from speech2face.face.expressions import expression_weights
+from speech2face.face.lip_dynamics import felt_movement, pressed_lips
 from speech2face.face.neutral import (
     OPENING_CHANNELS,
     bounded_least_squares,
@@ -83,9 +85,13 @@ class Landmarks2Latents:
                 f"{len(controls)} at {controls.fps}; make both from the same sound"
             )
             raise InputError(msg)
-        emotion = expression_weights(self.rig, controls.emotion).astype(np.float64)
+        rest = speaking_rest(portrait.mesh, self.rig)
+        spoken_lips = track.points - rest
+        moved = felt_movement(spoken_lips, controls.emotion, track.fps)
+        emotion = expression_weights(self.rig, controls.emotion)
+        emotion = (emotion + pressed_lips(self.rig, spoken_lips, controls.emotion)).astype(float)
         windows = [slice(at, at + _AT_ONCE) for at in range(0, len(track), _AT_ONCE)]
-        spoken = [self._mouth(track.points[part], portrait, emotion[part]) for part in windows]
+        spoken = [self._mouth(moved[part], portrait, rest, emotion[part]) for part in windows]
         weights = np.concatenate(spoken) + emotion
         self._upper_face(weights, controls)
         latents = WarpLatents(
@@ -95,18 +101,17 @@ class Landmarks2Latents:
 
     def _mouth(
         self,
-        points: Float[np.ndarray, "frames 70 3"],
+        offsets: Float[np.ndarray, "frames 70 3"],
         portrait: Portrait,
+        rest: Float[np.ndarray, "70 3"],
         emotion: Float[np.ndarray, "frames channels"],
     ) -> Float[np.ndarray, "frames channels"]:
-        """Fit the speech channels to the landmarks, given what emotion already does to the lips."""
+        """Fit the speech channels to movements from `rest`, given what emotion does to the lips."""
         rig = self.rig
         channels = [
             i for i, name in enumerate(rig.names) if name.startswith(_MOUTH_CHANNELS)
         ]  # fmt: skip
-        rest = speaking_rest(portrait.mesh, rig)
-        spoken = _ARTICULATION * (points - rest)
-        wanted = (rest + spoken - normalize(portrait.mesh)).astype(np.float64)
+        wanted = (rest + _ARTICULATION * offsets - normalize(portrait.mesh)).astype(np.float64)
         effect = landmarks.from_mesh(rig.deltas).astype(np.float64) / eye_unit(portrait.mesh)
         price = _prices()
         reach = (effect[channels] * price).reshape(len(channels), -1)
@@ -120,9 +125,10 @@ class Landmarks2Latents:
         hessian = hessian + gap_effect @ gap_effect.T
         linear = linear + gap * _GAP_WEIGHT @ gap_effect.T
         # Lips that the portrait holds apart may close: that far, opening channels may go below 0.
-        low = np.where(
-            np.isin(rig.names, OPENING_CHANNELS), -source_opening(portrait.mesh, rig), 0.0
-        )[channels]
+        opens = np.isin(rig.names, OPENING_CHANNELS)
+        low = np.where(opens, -source_opening(portrait.mesh, rig), 0.0)[channels]
+        # What emotion opens speech may close again.
+        low = low - np.maximum(np.where(opens, emotion, 0.0), 0.0)[:, channels]
         result = np.zeros((len(wanted), len(rig.names)))
         result[:, channels] = bounded_least_squares(
             hessian, linear, low, np.full(len(channels), _HIGHEST)
