@@ -1,24 +1,14 @@
-"""Train Speech2Landmarks: `python -m speech2face.training.speech2landmarks RECIPE.toml --data DIR`.
+"""What training.loop needs to train Speech2Landmarks: `speech2face train speech2landmarks.toml`."""
 
-One command goes from the corpora to the weights: it prepares what is not yet prepared (tracking
-with the face-mesh teacher), trains, and writes safetensors. It resumes from its last checkpoint; a
-resumed run draws the same batches as an uninterrupted one.
-"""
-
-import argparse
-import json
-import logging
-import time
-import tomllib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from jaxtyping import Float
+from torch import Tensor, nn
 
-from speech2face.checkpoints.store import read_weights, register, write_weights
+from speech2face.checkpoints.store import load, read_weights, register, write_weights
 from speech2face.errors import InputError
 from speech2face.models.mel import LogMel, log_of_power
 from speech2face.models.speech2landmarks import (
@@ -29,182 +19,132 @@ from speech2face.models.speech2landmarks import (
     Speech2LandmarksNetwork,
     mel_config,
 )
-from speech2face.training.speech_augment import AugmentConfig
-from speech2face.training.speech_batches import Batch, BatchConfig, Sampler
-from speech2face.training.speech_data import Stretch, prepare, prepare_faces, read_stretch
-from speech2face.training.speech_losses import Losses, losses
-from speech2face.training.synthetic_speech import name_grid_phones, prepare_synthetic
+from speech2face.training.speech_batches import Batch, Sampler
+from speech2face.training.speech_corpora import (
+    prepare_corpora,
+    read_both,
+    read_corpora,
+    read_faces,
+    split,
+)
+from speech2face.training.speech_data import Stretch
+from speech2face.training.speech_losses import losses
+from speech2face.training.speech_preview import compare, draw
+from speech2face.training.speech_recipe import Recipe, read_recipe
+from speech2face.training.toml_config import from_table
 
-log = logging.getLogger(__name__)
+__all__ = [
+    "Recipe", "SpeechTask", "open_task", "prepare_corpora", "read_corpora", "read_recipe", "ship",
+    "split", "start_network",
+]  # fmt: skip
 
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """Everything that decides a training run."""
-
-    steps: int = 2800
-    rate: float = 1.4e-3
-    warmup: int = 200
-    cooldown: int = 1000
-    """Steps at the end in which the learning rate falls to 1 %."""
-    decay: float = 0.02
-    """Weight decay of AdamW."""
-    average: float = 0.999
-    """The shipped weights are a running mean with this memory."""
-    seed: int = 0
-    held_out_speakers: tuple[str, ...] = ("grid-s31", "grid-s32")
-    held_out_every: dict[str, int] = field(default_factory=lambda: {"grid-s1": 10})
-    """Of these speakers every n-th clip is held out, from the first on."""
-    shares: dict[str, float] = field(
-        default_factory=lambda: {"grid": 0.72, "facegood": 0.1, "synthetic": 0.18}
-    )
-    joins: dict[str, int] = field(default_factory=lambda: {"synthetic": 1000})
-    """Step from which a corpus is drawn; real lips come first."""
-    trust: dict[str, float] = field(default_factory=lambda: {"synthetic": 0.5})
-    """What the movements of a corpus weigh in the loss; 1 where nothing is said."""
-    network: Speech2LandmarksConfig = field(default_factory=Speech2LandmarksConfig)
-    batch: BatchConfig = field(default_factory=BatchConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-    losses: Losses = field(default_factory=Losses)
+FILE = "speech2landmarks.safetensors"
+"""Name of the weight file."""
+_SHOWN = 40
+"""Held-out clips that a preview listens to, at most."""
 
 
-_PARTS = {
-    "network": Speech2LandmarksConfig,
-    "batch": BatchConfig,
-    "augment": AugmentConfig,
-    "losses": Losses,
-}
-
-
-def read_recipe(path: Path) -> Recipe:
-    """Read a recipe.
-
-    Raises:
-        InputError: It is not TOML or it has a key that a recipe does not have.
-    """
-    try:
-        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        parts = {name: kind(**values.pop(name, {})) for name, kind in _PARTS.items()}
-        values["held_out_speakers"] = tuple(
-            values.get("held_out_speakers", ("grid-s31", "grid-s32"))
-        )
-        return Recipe(**values, **parts)
-    except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
-        msg = f"{path} is not a recipe for Speech2Landmarks ({error}); see training/recipes"
-        raise InputError(msg) from error
-
-
-def split(recipe: Recipe, stretches: list[Stretch]) -> tuple[list[Stretch], list[Stretch]]:
-    """Part a corpus into what is learnt from and what is held out."""
-    held: set[str] = set()
-    for speaker, every in recipe.held_out_every.items():
-        names = sorted(one.name for one in stretches if one.speaker == speaker)
-        held.update(names[::every])
-    apart = [one.speaker in recipe.held_out_speakers or one.name in held for one in stretches]
-    learnt = [one for one, away in zip(stretches, apart, strict=True) if not away]
-    return learnt, [one for one, away in zip(stretches, apart, strict=True) if away]
-
-
-def read_corpora(prepared: Path, recipe: Recipe) -> dict[str, list[Stretch]]:
-    """Read what is learnt from, by corpus.
-
-    Raises:
-        InputError: A corpus of the recipe is not prepared.
-    """
-    corpora = {}
-    for name in recipe.shares:
-        paths = sorted((prepared / name).glob("*.npz"))
-        if not paths:
-            msg = f"{prepared / name} holds no prepared speech; prepare it, or give it no share"
-            raise InputError(msg)
-        corpora[name] = split(recipe, [read_stretch(path) for path in paths])[0]
-    return corpora
-
-
-class Trainer:
-    """A run: network, optimiser, running mean, and the step it has come to."""
+class SpeechTask:
+    """Speech2Landmarks and what it is asked for; a `Task` of `training.loop`."""
 
     def __init__(
-        self, recipe: Recipe, corpora: dict[str, list[Stretch]], faces: np.ndarray
+        self,
+        recipe: Recipe,
+        corpora: dict[str, list[Stretch]],
+        faces: Float[np.ndarray, "faces 70 3"],
+        held_out: list[Stretch] | None = None,
     ) -> None:
-        """Build everything from the recipe's seed."""
+        """Build the network and take the material.
+
+        Args:
+            recipe: Everything that decides the run.
+            corpora: What is learnt from, by corpus; the statistics of a new network are the first
+                one's.
+            faces: Rest landmarks of people who say nothing, lent to those who do.
+            held_out: What previews listen to; nothing is learnt from it.
+        """
         torch.manual_seed(recipe.seed)
         self.recipe: Recipe = recipe
-        self.network: Speech2LandmarksNetwork = Speech2LandmarksNetwork(recipe.network)
-        self.mel: LogMel = LogMel(mel_config(recipe.network))
-        _measure(self.network, corpora, faces)
+        self.network: Speech2LandmarksNetwork = start_network(recipe)
+        if not recipe.start:
+            _measure(self.network, corpora, faces)
+        config = self.network.config
+        self.mel: LogMel = LogMel(mel_config(config))
+        self.held_out: list[Stretch] = spread_over(held_out or [], _SHOWN)
         self.sampler: Sampler = Sampler(
-            corpora, recipe.shares, faces, mel=mel_config(recipe.network), batch=recipe.batch,
-            augment=recipe.augment, delay=recipe.network.delay, trust=recipe.trust,
+            corpora, recipe.shares, faces, mel=mel_config(config), batch=recipe.batch,
+            augment=recipe.augment, delay=config.delay, trust=recipe.trust,
         )  # fmt: skip
-        self.optimizer: torch.optim.AdamW = torch.optim.AdamW(
-            self.network.parameters(), recipe.rate, weight_decay=recipe.decay
-        )
-        self.average: dict[str, Tensor] = {
-            name: value.detach().clone() for name, value in self.network.state_dict().items()
-        }
-        self.step: int = 0
 
-    def train_step(self) -> dict[str, float]:
-        """Learn from one batch; the step's number decides which."""
-        rng = np.random.default_rng((self.recipe.seed, self.step))
-        torch.manual_seed(self.recipe.seed * 1_000_003 + self.step)
+    def modules(self) -> dict[str, nn.Module]:
+        """Give the network."""
+        return {"network": self.network}
+
+    def losses(
+        self, step: int, rng: np.random.Generator, device: torch.device
+    ) -> dict[str, Tensor]:
+        """Draw a batch of the corpora that have joined by now, and compare the network's answer."""
         joins = self.recipe.joins
-        shares = {
+        joined = {
             name: share
             for name, share in self.recipe.shares.items()
-            if joins.get(name, 0) <= self.step
-        }
-        self.sampler.join(shares)
-        batch = self.sampler.draw(rng)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._rate()
-        self.network.train()
-        parts = losses(self.answer(batch), batch, self.network.offset_scale, self.recipe.losses)
-        self.optimizer.zero_grad()
-        sum(parts.values(), torch.zeros(())).backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-        self.step += 1
-        keep = min(self.recipe.average, self.step / (self.step + 10))
-        for name, value in self.network.state_dict().items():
-            self.average[name].lerp_(value, 1 - keep)
-        return {name: part.item() for name, part in parts.items()}
+            if joins.get(name, 0) <= step
+        }  # fmt: skip
+        self.sampler.join(joined)
+        batch = Batch(*(values.to(device) for values in self.sampler.draw(rng)))
+        return losses(self.answer(batch), batch, self.network.offset_scale, self.recipe.losses)
 
     def answer(self, batch: Batch) -> Answer:
         """Run the network over a batch and move its answers back by the delay."""
-        mel = log_of_power(self.mel.power(batch.samples), batch.filters)
+        mel = log_of_power(self.mel.to(batch.samples.device).power(batch.samples), batch.filters)
         neutral = batch.rest.new_zeros(len(batch.rest), 8)
         late = self.network(mel, Condition(batch.rest, neutral))[0]
-        return Answer(*(values[:, self.recipe.network.delay :] for values in late))
+        return Answer(*(values[:, self.network.config.delay :] for values in late))
 
-    def _rate(self) -> float:
-        warm = min(1.0, (self.step + 1) / self.recipe.warmup)
-        left = max(0.0, self.recipe.steps - self.step)
-        return self.recipe.rate * warm * min(1.0, left / self.recipe.cooldown + 0.01)
+    def preview(self, folder: Path) -> dict[str, float]:
+        """Listen to held-out clips: figures for the log, and their openings as a picture."""
+        if not self.held_out:
+            return {}
+        scores = compare(self.network, self.mel, self.held_out)
+        draw(self.network, self.mel, spread_over(self.held_out, 8), folder / "opening.png")
+        return scores
 
-    def averaged(self) -> Speech2LandmarksNetwork:
-        """Give the network with the running mean of its weights, ready for use."""
-        network = Speech2LandmarksNetwork(self.recipe.network)
-        network.load_state_dict(self.average)
-        return network.eval()
+    def write(self, folder: Path) -> Path:
+        """Write the weights with the network's sizes."""
+        write_weights(folder / FILE, self.network.state_dict(), asdict(self.network.config))
+        return folder / FILE
 
-    def save(self, path: Path) -> None:
-        """Write a checkpoint from which the run resumes."""
-        partial = path.with_suffix(".part")
-        state = {
-            "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "average": self.average, "step": self.step,
-        }  # fmt: skip
-        torch.save(state, partial)
-        partial.replace(path)
 
-    def load(self, path: Path) -> None:
-        """Resume from a checkpoint."""
-        state = torch.load(path, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.average, self.step = state["average"], state["step"]
+def spread_over(stretches: list[Stretch], count: int) -> list[Stretch]:
+    """Take up to `count` stretches, evenly from first to last by name."""
+    ordered = sorted(stretches, key=lambda one: one.name)
+    if len(ordered) <= count:
+        return ordered
+    return [ordered[int(i)] for i in np.linspace(0, len(ordered) - 1, count)]
+
+
+def start_network(recipe: Recipe) -> Speech2LandmarksNetwork:
+    """Build the network a recipe begins with: a new one, or one that has learnt already.
+
+    Raises:
+        InputError: The recipe freezes a part that the network does not have.
+    """
+    if recipe.start:
+        shipped = recipe.start == "shipped"
+        tensors, sizes = (
+            load("speech2landmarks") if shipped else read_weights(Path(recipe.start))
+        )  # fmt: skip
+        network = Speech2LandmarksNetwork(from_table(Speech2LandmarksConfig, sizes, recipe.start))
+        network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    else:
+        network = Speech2LandmarksNetwork(recipe.network)
+    parts = dict(network.named_children())
+    for name in recipe.frozen:
+        if name not in parts:
+            msg = f"frozen = {name!r} in a recipe; expected some of {', '.join(parts)}"
+            raise InputError(msg)
+        parts[name].requires_grad_(requires_grad=False)
+    return network
 
 
 def _measure(
@@ -221,67 +161,31 @@ def _measure(
     network.rest_scale.copy_(torch.from_numpy(np.maximum(shapes.std(0), 0.02)))
 
 
-def train(recipe: Recipe, prepared: Path, out: Path, *, every: int = 200) -> Path:
-    """Train to the recipe's last step, resuming where a run was left.
+def open_task(recipe: Recipe, prepared: Path) -> SpeechTask:
+    """Read the prepared corpora that the recipe names, and build the task.
 
     Args:
         recipe: Everything that decides the run.
-        prepared: Folder of the prepared corpora and `faces.npy`.
-        out: Folder for checkpoint, log and weights.
-        every: Steps between two checkpoints.
-
-    Returns:
-        The weight file.
+        prepared: Folder of the prepared corpora.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    corpora = read_corpora(prepared, recipe)
-    trainer = Trainer(recipe, corpora, np.load(prepared / "faces.npy"))
-    checkpoint = out / "checkpoint.pt"
-    if checkpoint.exists():
-        trainer.load(checkpoint)
-    started, sums = time.monotonic(), dict.fromkeys((part.name for part in fields(Losses)), 0.0)
-    while trainer.step < recipe.steps:
-        for name, value in trainer.train_step().items():
-            sums[name] += value / every
-        if trainer.step % every == 0 or trainer.step == recipe.steps:
-            row = {"step": trainer.step, "seconds": time.monotonic() - started, **sums}
-            with (out / "log.jsonl").open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps(row) + "\n")
-            log.info(" ".join(f"{name} {value:.4g}" for name, value in row.items()))
-            sums = dict.fromkeys(sums, 0.0)
-            trainer.save(checkpoint)
-            write(trainer, out / "speech2landmarks.safetensors")
-    return out / "speech2landmarks.safetensors"
-
-
-def write(trainer: Trainer, path: Path) -> None:
-    """Write the averaged network as it ships."""
-    network = trainer.averaged()
-    write_weights(path, network.state_dict(), asdict(trainer.recipe.network))
-
-
-def prepare_all(data: Path, prepared: Path, recipe: Recipe) -> None:
-    """Prepare every corpus; held-out people say nothing about how much synthetic lips move."""
-    prepare(data, prepared)
-    name_grid_phones(prepared, data / "grid")
-    grid = [read_stretch(path) for path in sorted((prepared / "grid").glob("*.npz"))]
-    prepare_synthetic(prepared, split(recipe, grid)[0])
-    # Last, because its presence says that all is prepared.
-    prepare_faces(data, prepared)
+    both = read_both(prepared, recipe)
+    learnt = {name: own for name, (own, _) in both.items()}
+    held_out = [one for _, away in both.values() for one in away]
+    return SpeechTask(recipe, learnt, read_faces(prepared), held_out)
 
 
 def ship(weights: Path, pretrained: Path) -> Path:
     """Enter trained weights into the pretrained folder, as half floats: half the bytes.
 
     Args:
-        weights: What `train` wrote.
+        weights: What training wrote.
         pretrained: Folder of the shipped files.
 
     Returns:
         The shipped file.
     """
     tensors, config = read_weights(weights)
-    file = pretrained / "speech2landmarks.safetensors"
+    file = pretrained / FILE
     write_weights(file, {name: value.half() for name, value in tensors.items()}, config)
     register(pretrained, "speech2landmarks", _ROW | {"file": file.name})
     return file
@@ -296,31 +200,7 @@ _ROW = {
         "espeak-ng; rest faces of SFHQ-T2I portraits (MIT)"
     ),
     "command": (
-        "python -m speech2face.training.speech2landmarks "
-        "speech2face/training/recipes/speech2landmarks.toml --data DIR --prepared DIR --out DIR"
+        "speech2face prepare --corpora DIR -o PREPARED; "
+        "speech2face train speech2landmarks.toml --data PREPARED --out RUN"
     ),
 }
-
-
-def main() -> None:
-    """Read the command line and run."""
-    parser = argparse.ArgumentParser(description="Train Speech2Landmarks.")
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("--data", type=Path, help="the corpora; prepared where they are not yet")
-    parser.add_argument("--prepared", type=Path, required=True, help="folder of prepared corpora")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint and weights")
-    parser.add_argument("--ship", type=Path, help="enter the weights into this pretrained folder")
-    parser.add_argument("--threads", type=int, default=1)
-    options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(options.threads)
-    recipe = read_recipe(options.recipe)
-    if options.data is not None and not (options.prepared / "faces.npy").exists():
-        prepare_all(options.data, options.prepared, recipe)
-    weights = train(recipe, options.prepared, options.out)
-    if options.ship is not None:
-        ship(weights, options.ship)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,92 @@
+"""Which networks `speech2face train` can train: a recipe says `system = "..."`, and here is what.
+
+A new network enters by one function that reads its recipe's table and gives a `Training`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from speech2face.errors import InputError
+from speech2face.training.loop_config import LoopConfig
+from speech2face.training.task import AdversarialTask, Task
+from speech2face.training.toml_config import from_table, read_table
+
+RECIPES = Path(__file__).with_name("recipes")
+"""Folder of the shipped recipes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """A recipe that has been read: how to train, and how to get at the task."""
+
+    config: LoopConfig
+    open: Callable[[Path], Task | AdversarialTask]
+    """Reads the prepared material in a folder and builds the networks."""
+    ship: Callable[[Path, Path], Path]
+    """Enters trained weights into a pretrained folder."""
+    made_by: str
+    """The command that prepares the material."""
+
+
+def _speech2landmarks(table: dict[str, Any], where: str) -> Training:
+    from speech2face.training import speech2landmarks as system  # noqa: PLC0415 - only if wanted
+
+    recipe = from_table(system.Recipe, table, where)
+    return Training(
+        config=recipe, open=lambda data: system.open_task(recipe, data), ship=system.ship,
+        made_by="speech2face prepare",
+    )  # fmt: skip
+
+
+def _sync(table: dict[str, Any], where: str) -> Training:
+    from speech2face.training import sync as system  # noqa: PLC0415 - only if wanted
+
+    recipe = from_table(system.SyncRecipe, table, where)
+    return Training(
+        config=recipe.loop, open=lambda data: system.SyncTask.prepared(recipe, data),
+        ship=system.ship, made_by="speech2face prepare",
+    )  # fmt: skip
+
+
+SYSTEMS: dict[str, Callable[[dict[str, Any], str], Training]] = {
+    "speech2landmarks": _speech2landmarks,
+    "sync": _sync,
+}
+"""By the word in the recipe; the network's file is imported when its recipe is read."""
+
+
+def find_recipe(name: str) -> Path:
+    """Find a recipe by its path, or a shipped one by its name.
+
+    Raises:
+        InputError: There is none.
+    """
+    for path in (Path(name), RECIPES / name, RECIPES / f"{name}.toml"):
+        if path.is_file():
+            return path
+    shipped = ", ".join(sorted(path.name for path in RECIPES.glob("*.toml")))
+    msg = f"there is no recipe {name}; expected a TOML file or one of the shipped {shipped}"
+    raise InputError(msg)
+
+
+def read_training(path: Path, changes: dict[str, Any] | None = None) -> Training:
+    """Read a recipe of any system.
+
+    Args:
+        path: The TOML file.
+        changes: Keys of its top table that are replaced.
+
+    Raises:
+        InputError: It is no recipe, or it names no system that is here.
+    """
+    table = read_table(path) | (changes or {})
+    system = table.pop("system", None)
+    if system not in SYSTEMS:
+        msg = (
+            f"{path} says system = {system!r}; expected one of {', '.join(SYSTEMS)}; correct the "
+            "recipe"
+        )
+        raise InputError(msg)
+    return SYSTEMS[system](table, str(path))
