@@ -45,7 +45,7 @@ def _sync(table: dict[str, Any], where: str) -> Training:
 
     recipe = from_table(system.SyncRecipe, table, where)
     return Training(
-        config=recipe.loop, open=lambda data: system.SyncTask.prepared(recipe, data),
+        config=recipe, open=lambda data: system.SyncTask.prepared(recipe, data),
         ship=system.ship, made_by="speech2face prepare",
     )  # fmt: skip
 
