@@ -7,7 +7,18 @@ import typer
 from typer.core import TyperGroup
 
 from speech2face import __version__
-from speech2face.cli import animate, benchmark, doctor, gif, stages, weights
+from speech2face.cli import (
+    animate,
+    benchmark,
+    doctor,
+    evaluate,
+    finetune,
+    gif,
+    prepare,
+    stages,
+    train,
+    weights,
+)
 
 _INTERRUPTED = 130
 
@@ -63,6 +74,10 @@ def build() -> typer.Typer:
     app.command("gif")(gif.gif)
     app.command("benchmark")(benchmark.benchmark)
     app.command("doctor")(doctor.doctor)
+    app.command("prepare")(prepare.prepare)
+    app.command("train")(train.train)
+    app.command("finetune")(finetune.finetune)
+    app.add_typer(evaluate.build(), name="evaluate")
     app.add_typer(weights.build(), name="weights")
     return app
 

@@ -46,7 +46,14 @@ class Report:
     first: int
     """The step at which this process began."""
     newest: Row
-    """The newest row of the log."""
+    """The newest row of the log; empty before there is one."""
+
+    @property
+    def words(self) -> str:
+        """Say the newest losses in a few words."""
+        apart = {"step", "seconds", "rate"}
+        shown = [f"{name} {value:.3g}" for name, value in self.newest.items() if name not in apart]
+        return ", ".join(shown[:4])
 
 
 def run(

@@ -21,7 +21,6 @@ from speech2face.models.speech2landmarks import (
 )
 from speech2face.training.speech_batches import Batch, Sampler
 from speech2face.training.speech_corpora import (
-    prepare_corpora,
     read_both,
     read_corpora,
     read_faces,
@@ -34,7 +33,7 @@ from speech2face.training.speech_recipe import Recipe, read_recipe
 from speech2face.training.toml_config import from_table
 
 __all__ = [
-    "Recipe", "SpeechTask", "open_task", "prepare_corpora", "read_corpora", "read_recipe", "ship",
+    "Recipe", "SpeechTask", "open_task", "read_corpora", "read_recipe", "ship",
     "split", "start_network",
 ]  # fmt: skip
 

@@ -1,5 +1,7 @@
 """The prepared corpora of speech: what is learnt from, what is held out, and how they are made."""
 
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +9,15 @@ from jaxtyping import Float
 
 from speech2face.errors import InputError
 from speech2face.face.rig import load_rig
-from speech2face.landmarks import from_mesh
-from speech2face.training.speech_data import Stretch, prepare, prepare_faces, read_stretch
+from speech2face.landmarks import from_mesh, mouth_opening
+from speech2face.training.speech_data import (
+    TEACHER,
+    Stretch,
+    prepare_facegood,
+    prepare_faces,
+    prepare_grid,
+    read_stretch,
+)
 from speech2face.training.speech_recipe import Recipe
 from speech2face.training.synthetic_speech import name_grid_phones, prepare_synthetic
 
@@ -72,11 +81,87 @@ def read_faces(prepared: Path) -> Float[np.ndarray, "faces 70 3"]:
     return from_mesh(load_rig().neutral)[None].astype(np.float32)
 
 
-def prepare_corpora(data: Path, prepared: Path, recipe: Recipe) -> None:
-    """Prepare every corpus; held-out people say nothing about how much synthetic lips move."""
-    prepare(data, prepared)
+CORPORA = ("grid", "facegood", "synthetic", "faces")
+"""What `prepare_corpora` can make, in the order in which one needs the other."""
+
+
+def prepare_corpora(
+    data: Path, prepared: Path, recipe: Recipe, names: Sequence[str] = CORPORA
+) -> Iterator[tuple[str, int]]:
+    """Prepare corpora one after the other; those that are there already are passed over.
+
+    Args:
+        data: Holds grid/, facegood/, portraits/ and models/ (see `speech_data`).
+        prepared: Where the prepared corpora go.
+        recipe: Held-out people say nothing about how much synthetic lips move.
+        names: Some of `CORPORA`.
+
+    Yields:
+        Name of a corpus, and how many stretches (or faces) it has.
+    """
+    prepared.mkdir(parents=True, exist_ok=True)
+    marker = prepared / "prepared.json"
+    made: dict[str, int] = json.loads(marker.read_text()) if marker.exists() else {}
+    for name in CORPORA:
+        if name in names:
+            if name not in made:
+                made[name] = _MAKERS[name](data, prepared, recipe)
+                # Written after the corpus, so that it says that the corpus is whole.
+                marker.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+            yield name, made[name]
+
+
+def _grid(data: Path, prepared: Path, recipe: Recipe) -> int:
+    del recipe
+    teacher = data / "models" / TEACHER
+    count = prepare_grid(_there(data / "grid"), prepared, _there(teacher), load_rig())
     name_grid_phones(prepared, data / "grid")
-    grid = [read_stretch(path) for path in sorted((prepared / "grid").glob("*.npz"))]
-    prepare_synthetic(prepared, split(recipe, grid)[0])
-    # Last, because its presence says that all is prepared.
-    prepare_faces(data, prepared)
+    return count
+
+
+def _facegood(data: Path, prepared: Path, recipe: Recipe) -> int:
+    del recipe
+    real = _prepared_grid(prepared)
+    opening = np.mean([mouth_opening(one.rest + one.offsets).std() for one in real])
+    return prepare_facegood(_there(data / "facegood"), prepared, load_rig(), float(opening))
+
+
+def _synthetic(data: Path, prepared: Path, recipe: Recipe) -> int:
+    del data
+    return prepare_synthetic(prepared, split(recipe, _prepared_grid(prepared))[0])
+
+
+def _faces(data: Path, prepared: Path, recipe: Recipe) -> int:
+    del recipe
+    _there(data / "models" / TEACHER)
+    return prepare_faces(_there(data / "portraits").parent, prepared)
+
+
+_MAKERS = {"grid": _grid, "facegood": _facegood, "synthetic": _synthetic, "faces": _faces}
+
+
+def _there(path: Path) -> Path:
+    """Check that a part of the data exists.
+
+    Raises:
+        InputError: It does not.
+    """
+    if not path.exists():
+        msg = f"{path} does not exist; expected the corpora as training/speech_data.py names them"
+        raise InputError(msg)
+    return path
+
+
+def _prepared_grid(prepared: Path) -> list[Stretch]:
+    """Read GRID, whose people say how much lips move.
+
+    Raises:
+        InputError: It is not prepared.
+    """
+    paths = sorted((prepared / "grid").glob("*.npz"))
+    if not paths:
+        msg = (
+            f"{prepared / 'grid'} is not prepared, which says how much lips move; prepare it first"
+        )
+        raise InputError(msg)
+    return [read_stretch(path) for path in paths]

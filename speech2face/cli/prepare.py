@@ -1,0 +1,134 @@
+"""`speech2face prepare`: talking videos and corpora become what networks learn from."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from speech2face.cli import options
+from speech2face.cli.bars import counting
+
+if TYPE_CHECKING:
+    from speech2face.training.talking_videos import Prepared
+
+_SOME_FAILED = 9
+
+
+class Corpus(StrEnum):
+    """The corpora that are known by name."""
+
+    GRID = "grid"
+    FACEGOOD = "facegood"
+    SYNTHETIC = "synthetic"
+    FACES = "faces"
+
+
+def prepare(
+    videos: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Videos of one talking person each, seen from the front."),
+    ] = None,
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of prepared material.")],
+    speaker: Annotated[
+        str | None, typer.Option(help="All VIDEOS show this one person; without it each another.")
+    ] = None,
+    lag: Annotated[
+        bool,
+        typer.Option("--lag/--keep-lag", help="Measure how late the sound is, and correct it."),
+    ] = True,
+    corpora: Annotated[
+        Path | None,
+        typer.Option(help="Folder with grid/, facegood/, portraits/, models/: they are prepared."),
+    ] = None,
+    only: Annotated[
+        list[Corpus] | None, typer.Option(help="Of the corpora, this one; may be repeated.")
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="Says who is held out, and so tells synthetic lips nothing.")
+    ] = "speech2landmarks.toml",
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads; without it torch decides.", min=1)
+    ] = None,
+    device: options.Device = "auto",
+    progress: options.ProgressOption = options.ProgressKind.BAR,
+) -> None:
+    """Turn talking VIDEOS, or the corpora, into material for training.
+
+    Faces are followed, pose and size are taken out, the sound is resampled to 16 kHz, the motion to
+    25 frames a second; pieces of up to 10 s are written as npz files of one schema. What is there
+    already is not made again. A video that cannot be used is named in one line and passed over;
+    the exit status is 9 then.
+
+    speech2face prepare me1.mp4 me2.mp4 --speaker me -o prepared/
+
+    speech2face prepare --corpora data/ -o prepared/
+    """  # noqa: DOC501 - the text is the command's help
+    if not videos and corpora is None:
+        msg = "nothing to prepare; name videos, or a folder by --corpora"
+        raise typer.BadParameter(msg)
+    if only and corpora is None:
+        msg = "--only chooses among --corpora, which is missing"
+        raise typer.BadParameter(msg)
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if corpora is not None:
+        _corpora(corpora, output, [one.value for one in only or Corpus], recipe)
+    if videos and prepare_videos(videos, output, speaker, device, progress, lag=lag):
+        raise typer.Exit(_SOME_FAILED)
+
+
+def _corpora(data: Path, output: Path, names: Sequence[str], recipe: str) -> None:
+    from speech2face.training.speech2landmarks import read_recipe
+    from speech2face.training.speech_corpora import prepare_corpora
+    from speech2face.training.systems import find_recipe
+
+    for name, count in prepare_corpora(data, output, read_recipe(find_recipe(recipe)), names):
+        typer.echo(f"{name}: {count}")
+
+
+def prepare_videos(
+    videos: Sequence[Path],
+    output: Path,
+    speaker: str | None,
+    device: str,
+    progress: options.ProgressKind,
+    *,
+    lag: bool,
+) -> int:
+    """Prepare videos one after the other; give how many could not be used."""
+    from speech2face import devices
+    from speech2face.errors import Speech2FaceError
+    from speech2face.face.track import FaceTracker
+    from speech2face.training.lateness import Lateness
+    from speech2face.training.talking_videos import known, prepare_video
+
+    tracker = FaceTracker.from_pretrained(devices.resolve(device))
+    lateness = Lateness() if lag else None
+    failed = 0
+    for number, video in enumerate(videos, 1):
+        facts = known(video, output)
+        if facts is not None:
+            typer.echo(f"{video}: there already, {_told(facts)}")
+            continue
+        try:
+            with counting(progress, f"{video.name} ({number} of {len(videos)})") as tell:
+                facts = prepare_video(
+                    video, output, tracker, speaker=speaker, lateness=lateness,
+                    follow=lambda done, total: tell(done, total, "frames"),
+                )  # fmt: skip
+        except Speech2FaceError as error:
+            failed += 1
+            typer.echo(f"speech2face: {error}; passed over", err=True)
+            continue
+        typer.echo(f"{video}: {_told(facts)}")
+    return failed
+
+
+def _told(facts: "Prepared") -> str:
+    late = f", sound {facts.late * 40:+.0f} ms late" if facts.late else ""
+    return f"{facts.seconds:.1f} s in {facts.pieces} pieces, {facts.left_out:.1f} s left out{late}"
