@@ -7,6 +7,7 @@ from collections import OrderedDict
 
 from einops import rearrange
 from jaxtyping import Float
+from scipy.spatial import ConvexHull
 from torch import Tensor, nn
 
 from speech2face.models.blocks import AntiAliasDownsample, DownBlock, UpBlock
@@ -77,3 +78,15 @@ def relative_keypoints(
     face of another size drives.
     """
     return source + scale * (driving - initial)
+
+
+def movement_scale(source: Float[Tensor, "k dims"], initial: Float[Tensor, "k dims"]) -> float:
+    """Give the size of the source's face in units of the driving one, for `relative_keypoints`.
+
+    As in the reference it is the square root of the ratio of the hulls' volumes, in three
+    dimensions too, where a cube root would be meant.
+    """
+    volumes = [
+        ConvexHull(points.detach().cpu().double().numpy()).volume for points in (source, initial)
+    ]
+    return float((volumes[0] / volumes[1]) ** 0.5)

@@ -27,7 +27,7 @@ def coordinate_grid(sizes: Sequence[int], like: Tensor) -> Float[Tensor, "*space
     Returns:
         Last axis (x, y) or (x, y, z).
     """
-    axes = [torch.linspace(-1, 1, size, device=like.device, dtype=like.dtype) for size in sizes]
+    axes = [_axis(size, like) for size in sizes]
     return torch.stack(torch.meshgrid(*axes, indexing="ij")[::-1], -1)
 
 
@@ -51,9 +51,9 @@ def heatmaps(
 
     A Gaussian is the product of one along each axis, so only those need the exponential.
     """
-    axes = [torch.linspace(-1, 1, size, device=keypoints.device) for size in sizes]
+    axes = [_axis(size, keypoints) for size in sizes]
     lines = [
-        torch.exp(-0.5 * (axis.to(keypoints) - keypoints[..., place, None]) ** 2 / VARIANCE)
+        torch.exp(-0.5 * (axis - keypoints[..., place, None]) ** 2 / VARIANCE)
         for place, axis in enumerate(axes[::-1])
     ]
     drawn = lines[0]
@@ -66,6 +66,15 @@ def soft_argmax(
     logits: Float[Tensor, "b k *space"], temperature: float
 ) -> Float[Tensor, "b k dims"]:
     """Give the mean coordinate of softmax(logits / temperature) over all positions."""
-    grid = coordinate_grid(logits.shape[2:], logits)
-    weight = torch.softmax(logits.flatten(2) / temperature, -1)
-    return weight @ grid.flatten(0, -2)
+    sizes = logits.shape[2:]
+    heat = torch.softmax(logits.flatten(2) / temperature, -1).unflatten(2, sizes)
+    means: list[Tensor] = []
+    for place, size in enumerate(sizes):
+        # Sums of one axis at a time are exact enough; one product over all positions is not.
+        others = [axis + 2 for axis in range(len(sizes)) if axis != place]
+        means.append(heat.sum(others) @ _axis(size, heat))
+    return torch.stack(means[::-1], -1)
+
+
+def _axis(size: int, like: Tensor) -> Float[Tensor, " size"]:
+    return torch.linspace(-1, 1, size, device=like.device, dtype=like.dtype)
