@@ -41,7 +41,7 @@ _CANDIDATES = 3
 """Flows that may take part beside the prior: stand still, the skull's, the irises'."""
 _CLUES = 13
 """Channels that tell the motion network about the flows."""
-_SHUT = -3.0
+_SHUT = -2.0
 """Logit at which the drawn picture is not seen at all."""
 
 

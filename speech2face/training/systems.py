@@ -50,8 +50,19 @@ def _sync(table: dict[str, Any], where: str) -> Training:
     )  # fmt: skip
 
 
+def _fast(table: dict[str, Any], where: str) -> Training:
+    from speech2face.training import fast as system  # noqa: PLC0415 - only if wanted
+
+    recipe = from_table(system.FastRecipe, table, where)
+    return Training(
+        config=recipe, open=lambda data: system.open_task(recipe, data), ship=system.ship,
+        made_by="speech2face synthesize",
+    )  # fmt: skip
+
+
 SYSTEMS: dict[str, Callable[[dict[str, Any], str], Training]] = {
     "speech2landmarks": _speech2landmarks,
+    "facevid2vid-fast": _fast,
     "sync": _sync,
 }
 """By the word in the recipe; the network's file is imported when its recipe is read."""
