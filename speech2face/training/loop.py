@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -124,8 +125,7 @@ def _run(
     if log is None:
         return out
     log.close()
-    with state.average.lent():
-        return loop.task.write(out)
+    return loop.write(out)
 
 
 class _Loop:
@@ -232,5 +232,10 @@ class _Loop:
         self.ranks.share(self.state.modules.values())
         if self.ranks.first:
             self.state.save(out / CHECKPOINT)
-            with self.state.average.lent():
-                self.task.write(out)
+            self.write(out)
+
+    def write(self, out: Path) -> Path:
+        """Let the task write its averaged weights; the file appears whole or not at all."""
+        with TemporaryDirectory(dir=out) as folder, self.state.average.lent():
+            path = self.task.write(Path(folder))
+            return path.replace(out / path.name)

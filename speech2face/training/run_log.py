@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ Row = dict[str, Any]
 _APART = {"step", "seconds", "rate"}
 """Columns of a row that are no curve."""
 
+_SELDOM = 60.0
+"""Seconds between two drawings of the curves: one takes a second."""
+
 
 class RunLog:
     """The rows of a run; a resumed run goes on with the rows up to its checkpoint."""
@@ -26,10 +30,11 @@ class RunLog:
         text = "".join(json.dumps(row) + "\n" for row in self.rows)
         if self.path.exists() and self.path.read_text(encoding="utf-8") != text:
             self.path.write_text(text, encoding="utf-8")
+        self._drawn: float = time.monotonic()
         self._board: Any = _board(folder / "tensorboard", step)
 
     def add(self, row: Row) -> None:
-        """Write one row (step, seconds so far, rate, means of the losses) and draw the curves."""
+        """Write a row (step, seconds so far, rate, means of losses); now and then draw the curves."""
         self.rows.append(row)
         with self.path.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(row) + "\n")
@@ -38,13 +43,19 @@ class RunLog:
             for name, value in row.items():
                 if name != "step":
                     self._board.add_scalar(name, value, int(row["step"]))
-        if find_spec("matplotlib") is not None:
-            plot_log(self.rows, self.path.with_name("curves.png"))
+        if time.monotonic() - self._drawn > _SELDOM:
+            self._draw()
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Draw the curves for the last time and let go of the files."""
+        self._draw()
         if self._board is not None:
             self._board.close()
+
+    def _draw(self) -> None:
+        if self.rows and find_spec("matplotlib") is not None:
+            plot_log(self.rows, self.path.with_name("curves.png"))
+        self._drawn = time.monotonic()
 
 
 def read_log(path: Path) -> list[Row]:
@@ -66,7 +77,8 @@ def plot_log(rows: list[Row], path: Path) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row if name not in _APART))
     across = min(4, max(1, len(names)))
     down = -(-max(1, len(names)) // across)
-    figure = Figure(figsize=(3.6 * across, 2.4 * down), layout="constrained")
+    figure = Figure(figsize=(3.6 * across, 2.4 * down))
+    figure.subplots_adjust(0.08, 0.08, 0.98, 0.94, wspace=0.35, hspace=0.4)
     panels = figure.subplots(down, across, squeeze=False).flat
     for panel, name in zip(panels, names, strict=False):
         points = [

@@ -45,8 +45,8 @@ def _sync(table: dict[str, Any], where: str) -> Training:
 
     recipe = from_table(system.SyncRecipe, table, where)
     return Training(
-        config=recipe, open=lambda data: system.SyncTask.prepared(recipe, data),
-        ship=system.ship, made_by="speech2face prepare",
+        config=recipe, open=lambda data: system.SyncTask.prepared(recipe, data), ship=system.ship,
+        made_by="speech2face prepare",
     )  # fmt: skip
 
 
@@ -62,8 +62,8 @@ def _fast(table: dict[str, Any], where: str) -> Training:
 
 SYSTEMS: dict[str, Callable[[dict[str, Any], str], Training]] = {
     "speech2landmarks": _speech2landmarks,
-    "facevid2vid-fast": _fast,
     "sync": _sync,
+    "facevid2vid-fast": _fast,
 }
 """By the word in the recipe; the network's file is imported when its recipe is read."""
 
