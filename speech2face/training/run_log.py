@@ -34,7 +34,7 @@ class RunLog:
         self._board: Any = _board(folder / "tensorboard", step)
 
     def add(self, row: Row) -> None:
-        """Write a row (step, seconds so far, rate, means of losses); now and then draw the curves."""
+        """Write a row: step, seconds, rate, means of losses; now and then draw the curves."""
         self.rows.append(row)
         with self.path.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(row) + "\n")
