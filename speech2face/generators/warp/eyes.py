@@ -11,7 +11,7 @@ from torch import Tensor
 
 _IRIS_MARGIN = 1.12
 """The dark rim of the iris lies just outside the tracked ring."""
-_SHIFT_PER_DEGREE = 0.0115
+SHIFT_PER_DEGREE = 0.0115
 """Motion of the iris in eye widths for a degree of gaze: an eyeball of 24 mm behind lids 30 mm wide
 shows sin(1 degree) * 12 mm / 30 mm, less what perspective through the cornea hides; measured on the
 canonical face model."""
@@ -32,7 +32,7 @@ class Eyeball:
 
     def shift(self, gaze: Float[Tensor, "batch 2"]) -> Float[Tensor, "batch 2"]:
         """Turn gaze (right, up, degrees) into the motion of the iris in pixels."""
-        per_degree = _SHIFT_PER_DEGREE * self.width
+        per_degree = SHIFT_PER_DEGREE * self.width
         return gaze * gaze.new_tensor([per_degree, -per_degree])
 
     def turn(

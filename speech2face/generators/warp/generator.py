@@ -133,6 +133,20 @@ class WarpGenerator:
         pixels = (frames * 255).round_().clamp_(0, 255).to(torch.uint8)
         return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
+    @torch.inference_mode()
+    def meshes(
+        self, state: WarpState, values: Float[np.ndarray, "frames latent"]
+    ) -> Float[np.ndarray, "frames 478 3"]:
+        """Give the face mesh of every row of latents, in pixels of the crop."""
+        latents, points = WarpLatents.unpack(values), state.points
+        shape = points.shape(to_tensor(latents.weights, self.device))
+        placed = points.place(shape, latents.pose, latents.shift)
+        # Drawing makes the head shallower than it is; the depth of the portrait's mesh is kept.
+        flat = points.place(points.rest[None], np.zeros((1, POSE)))
+        true = points.head.to_image(points.rest.cpu().numpy())
+        placed[..., 2] += to_tensor(true[:, 2], self.device) - flat[..., 2]
+        return placed[:, : landmarks.MESH_POINTS].cpu().numpy()
+
     def _open(
         self,
         frames: Float[Tensor, "batch 3 size size"],

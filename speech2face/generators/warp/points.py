@@ -33,7 +33,7 @@ _BORDER_POINTS = 9
 """Pinned points along each side of the crop."""
 _BORDER = 4 * _BORDER_POINTS - 4
 
-_PIVOT = np.array([0.0, 1.1, 1.0])
+PIVOT = np.array([0.0, 1.1, 1.0])
 """Where the head turns: the top of the neck, from the nose bridge in eye distances (rig frame)."""
 
 _TRUE_DEPTH, _DEPTH_RANGE = 0.3, 0.4
@@ -114,13 +114,13 @@ class ControlPoints:
         device = shape.device
         facing = to_tensor(self.head.rotation, device)
         turn = to_tensor(rotation_matrix(pose), device)
-        seen = (shape - to_tensor(_PIVOT, device)) @ facing.T
-        bridge = -float((self.head.rotation @ _PIVOT)[2])
+        seen = (shape - to_tensor(PIVOT, device)) @ facing.T
+        bridge = -float((self.head.rotation @ PIVOT)[2])
         depth = seen[..., 2] - bridge
         beyond = (depth - _TRUE_DEPTH).clamp(min=0)
         depth = depth - beyond + _DEPTH_RANGE * torch.tanh(beyond / _DEPTH_RANGE)
         seen = torch.cat([seen[..., :2], (bridge + depth)[..., None]], -1)
-        anchor = self.head.scale * self.head.rotation @ _PIVOT + self.head.translation
+        anchor = self.head.scale * self.head.rotation @ PIVOT + self.head.translation
         placed = self.head.scale * seen @ turn.transpose(1, 2)
         if shift is None:
             return placed + to_tensor(anchor, device)
@@ -140,7 +140,7 @@ def control_points(portrait: Portrait, head: Head, rig: Rig, device: torch.devic
     """Set up the control points of a portrait."""
     size = len(portrait.crop)
     mesh = _to_rig(portrait.mesh.astype(np.float64), head)
-    deltas = _fit_blinks(rig, mesh)
+    deltas = fit_blinks(rig, mesh)
     rings, follow, jaw = _rings(mesh)
     parents = np.tile(landmarks.FACE_OVAL, len(_RINGS))
     ring_deltas = deltas[:, parents] * jaw[None, :, None]
@@ -199,7 +199,7 @@ def _to_rig(points: np.ndarray, head: Head) -> np.ndarray:
     return (points - head.translation) @ head.rotation / head.scale
 
 
-def _fit_blinks(rig: Rig, mesh: np.ndarray) -> np.ndarray:
+def fit_blinks(rig: Rig, mesh: np.ndarray) -> np.ndarray:
     """Make the blinks this person's own: their lids meet, whatever their shape and opening.
 
     The skin above stretches between the lid's edge and where it is still, most of it close to the
