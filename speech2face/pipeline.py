@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from speech2face import devices
-from speech2face.checkpoints.store import manifest
 from speech2face.controls.director import direct
 from speech2face.errors import Speech2FaceWarning
 from speech2face.face.alignment import create_tracker
@@ -19,20 +18,23 @@ from speech2face.face.paste import PasteBack
 from speech2face.face.portrait import prepare_portrait
 from speech2face.face.track import FaceTracker
 from speech2face.generators.base import Generator
-from speech2face.generators.registry import create
+from speech2face.generators.registry import create, full_name, weights_of
 from speech2face.media.audio import read_speech
 from speech2face.media.encode import VideoWriter
 from speech2face.preflight import Job, check
 from speech2face.provenance import SYNTHETIC_TAGS, sidecar
 from speech2face.settings import Settings
-from speech2face.stages.landmarks2latents import Landmarks2Latents
+from speech2face.stages.fits import LatentFit, create_fit
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.timing import frames_for, resample
-from speech2face.types import ControlTrack, LandmarkTrack, LatentTrack, Portrait
+from speech2face.types import LandmarkTrack, LatentTrack, Portrait
 
 _MOVING = 0.03
 """Landmarks that move by less than this share of the distance between the eyes say nothing: the
 network gives up to 0.027 for silence and noise, and 0.06 for a lone tone (measured)."""
+
+_ALWAYS = ("rig", "speech2landmarks", "tracker")
+"""Shipped weights that take part whoever draws."""
 
 _PASTED_BYTES = 64_000_000
 """Frames of a large picture are put together a few at a time, so that memory stays small."""
@@ -110,7 +112,7 @@ class Speech2Face:
         *,
         tracker: FaceTracker,
         speech2landmarks: Speech2Landmarks,
-        landmarks2latents: Landmarks2Latents,
+        landmarks2latents: LatentFit,
         generator: Generator[Any],
     ) -> None:
         """Take the parts; `from_pretrained` puts the shipped ones together."""
@@ -127,20 +129,22 @@ class Speech2Face:
 
         Args:
             device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-            generator: Name of the system that draws the frames.
+            generator: Who draws the frames: "warp", "facevid2vid", or "facevid2vid:NAME" with
+                imported weights.
             tracker: "mesh", which ships, or "face-alignment", whose weights you bring.
 
         Raises:
             DeviceError: The device is absent.
             InputError: There is no such generator.
-            WeightsError: Weights are missing or damaged.
+            WeightsError: Weights are missing, damaged or not calibrated.
         """  # noqa: DOC502 the parts raise them
-        place = devices.resolve(device)
+        place, name = devices.resolve(device), full_name(generator)
+        draws = create(name, place)
         return cls(
             tracker=create_tracker(tracker, place),
             speech2landmarks=Speech2Landmarks.from_pretrained(place),
-            landmarks2latents=Landmarks2Latents(generator),
-            generator=create(generator, place),
+            landmarks2latents=create_fit(name, place, draws),
+            generator=draws,
         )
 
     def animate(
@@ -178,7 +182,7 @@ class Speech2Face:
         """Do a job whose inputs have been checked; its video is written if it names an output."""
         clip = self.prepare(job, progress)
         if job.output is not None:
-            _write(clip, job, job.output)
+            _write(clip, job, job.output, self.generator.name)
         return clip
 
     def prepare(self, job: Job, progress: Report | None = None) -> Clip:
@@ -196,18 +200,14 @@ class Speech2Face:
             force=settings.force,
         )
         ended("portrait")
-        rest = speaking_rest(portrait.face.mesh, self.landmarks2latents.rig)
-        track, controls = self._plan(job, rest, ended)
-        latents = self.landmarks2latents(track, controls, portrait)
-        ended("latents")
+        latents = self._plan(job, portrait, ended)
         frames = frames_for(job.duration, settings.rate)
         latents = at_rate(latents, settings, min(frames, settings.preview or frames))
         return Clip(portrait, latents, self.generator, settings, report)
 
-    def _plan(
-        self, job: Job, rest: Float[np.ndarray, "70 3"], ended: Callable[[str], None]
-    ) -> tuple[LandmarkTrack, ControlTrack]:
+    def _plan(self, job: Job, portrait: Portrait, ended: Callable[[str], None]) -> LatentTrack:
         """Hear the speech and decide the motion; the sound is let go of afterwards."""
+        rest = speaking_rest(portrait.face.mesh, self.landmarks2latents.rig)
         speech = read_speech(job.audio)
         ended("sound")
         track = self.speech2landmarks(speech, rest)
@@ -217,7 +217,10 @@ class Speech2Face:
         ended("landmarks")
         controls = direct(speech, job.settings, len(track), track.fps)
         ended("controls")
-        return scaled(track, rest, job.settings.expression_scale), controls
+        track = scaled(track, rest, job.settings.expression_scale)
+        latents = self.landmarks2latents(track, controls, portrait, speech)
+        ended("latents")
+        return latents
 
 
 def scaled(track: LandmarkTrack, rest: Float[np.ndarray, "70 3"], strength: float) -> LandmarkTrack:
@@ -234,7 +237,7 @@ def at_rate(latents: LatentTrack, settings: Settings, frames: int) -> LatentTrac
     return replace(latents, values=values, fps=settings.rate)
 
 
-def _write(clip: Clip, job: Job, output: Path) -> None:
+def _write(clip: Clip, job: Job, output: Path, generator: str) -> None:
     """Encode a clip with its sound while it is drawn, and say beside it how it was made."""
     cut = None if job.settings.preview is None else len(clip) / clip.latents.fps
     with VideoWriter(
@@ -250,9 +253,9 @@ def _write(clip: Clip, job: Job, output: Path) -> None:
             video.write(frame)
     sidecar(
         output,
-        settings=asdict(job.settings),
+        settings=asdict(job.settings) | {"generator": generator},
         inputs={"portrait": job.portrait, "audio": job.audio},
-        weights=sorted(manifest()),
+        weights=sorted({*_ALWAYS, *weights_of(generator)}),
     )
 
 

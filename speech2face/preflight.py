@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from speech2face.errors import InputError, OutputError, Speech2FaceWarning
+from speech2face.generators import registry
 from speech2face.media.audio import probe_audio
 from speech2face.media.container import require_mp4_name
 from speech2face.media.ffmpeg import find_ffmpeg
@@ -49,8 +50,9 @@ def check(
     settings: Settings,
     *,
     overwrite: bool = False,
+    generator: str = "warp",
 ) -> Job:
-    """Make sure of everything that needs no model: inputs, ffmpeg, output, disk.
+    """Make sure of everything that needs no model: generator, inputs, ffmpeg, output, disk.
 
     Args:
         portrait: The picture.
@@ -58,10 +60,12 @@ def check(
         output: A file, or a folder for which a name is made from the inputs; None: no file.
         settings: How the portrait is to be animated.
         overwrite: Replace an output that exists.
+        generator: Who is to draw the frames.
 
     Raises:
         InputError: The sound is empty or longer than allowed, or the output is one of the inputs.
     """
+    registry.require(generator)
     if output is not None:
         output = named(output, portrait, audio)
         if output.resolve() in {portrait.resolve(), audio.resolve()}:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from speech2face import __version__
-from speech2face.checkpoints import store
+from speech2face.checkpoints import library, store
 from speech2face.errors import Speech2FaceWarning
 from speech2face.media.output import atomic_output
 
@@ -66,7 +66,8 @@ def sidecar(
         settings: All that the user or a default chose, the seed and a consent note included.
             Dataclasses, paths, fractions and arrays are understood.
         inputs: The files that went in, by their role ("portrait", "sound").
-        weights: Names of the shipped weights that were used, as in the manifest.
+        weights: Names of the weights that were used: shipped ones as in the manifest, imported
+            ones as "facevid2vid:NAME".
 
     Raises:
         OutputError: The sidecar cannot be written.
@@ -102,6 +103,15 @@ def _file(path: Path) -> dict[str, str | int]:
 
 
 def _weights(name: str) -> dict[str, str]:
+    _, colon, brought = name.partition(":")
+    if colon:
+        found = library.find(brought)
+        return {
+            "file": found.path.name,
+            "sha256": found.sha256,
+            "licence": found.licence,
+            "trained_on": found.trained_on,
+        }
     store.verified_path(name)  # refuses a name that the manifest lacks, and a damaged file
     shipped = store.manifest()[name]
     return {

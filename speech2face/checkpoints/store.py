@@ -6,7 +6,10 @@ same content is always the same bytes and its SHA-256 is reproducible.
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from torch import Tensor
 from speech2face.errors import WeightsError
 
 _CONFIG_KEY = "config"
+_REMEDY = "install speech2face again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +52,12 @@ def pretrained_folder() -> Path:
     raise WeightsError(msg)
 
 
-def manifest(folder: Path | None = None) -> dict[str, Shipped]:
+def manifest(folder: Path | None = None, remedy: str = _REMEDY) -> dict[str, Shipped]:
     """Read the manifest: what ships, by name without suffix.
+
+    Args:
+        folder: The folder; by default that of the shipped files.
+        remedy: What to do if the manifest is damaged.
 
     Raises:
         WeightsError: The manifest is damaged.
@@ -59,7 +67,7 @@ def manifest(folder: Path | None = None) -> dict[str, Shipped]:
         rows = json.loads(path.read_text(encoding="utf-8"))
         return {name: Shipped(**row) for name, row in rows.items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        msg = f"{path} is damaged ({error}); install speech2face again"
+        msg = f"{path} is damaged ({error}); {remedy}"
         raise WeightsError(msg) from error
 
 
@@ -74,18 +82,40 @@ def verified_path(name: str, folder: Path | None = None) -> Path:
     if shipped is None:
         msg = f"no weights named {name!r} ship; expected one that speech2face weights list names"
         raise WeightsError(msg)
-    path = folder / shipped.file
+    return verified_file(folder / shipped.file, shipped)
+
+
+def verified_file(path: Path, row: Shipped, remedy: str = _REMEDY) -> Path:
+    """Give the path of a file after comparing it with its row of a manifest.
+
+    Raises:
+        WeightsError: The file is missing or is not the one that the row describes.
+    """
     if not path.is_file():
-        msg = f"{path} is missing; install speech2face again"
+        msg = f"{path} is missing; {remedy}"
         raise WeightsError(msg)
-    actual = hashlib.sha256(path.read_bytes()).hexdigest()
-    if actual != shipped.sha256:
+    actual = file_sha256(path)
+    if actual != row.sha256:
         msg = (
             f"{path} is damaged or of another version: its SHA-256 is {actual[:12]}…, "
-            f"the manifest says {shipped.sha256[:12]}…; install speech2face again"
+            f"the manifest says {row.sha256[:12]}…; {remedy}"
         )
         raise WeightsError(msg)
     return path
+
+
+def file_sha256(path: Path) -> str:
+    """Give the SHA-256 of a file, without reading it into memory as a whole."""
+    state = path.stat()
+    return _sha256(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, size: int, changed: int) -> str:
+    """Hash a file once a process: several parts verify the same, and some are near a gigabyte."""
+    del size, changed  # they tell an old content from a new one
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -93,11 +123,31 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises:
         WeightsError: It is no safetensors file, or it carries no configuration.
+    """  # noqa: DOC502 _opened raises it
+    with _opened(path) as (opened, config):
+        return {name: opened.get_tensor(name) for name in opened.keys()}, config  # noqa: SIM118
+
+
+def read_config(path: Path) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Read the names of the tensors and the configuration of a file, not the tensors.
+
+    Raises:
+        WeightsError: It is no safetensors file, or it carries no configuration.
+    """  # noqa: DOC502 _opened raises it
+    with _opened(path) as (opened, config):
+        return tuple(opened.keys()), config
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Open a file and read its configuration.
+
+    Raises:
+        WeightsError: It is no safetensors file, or it carries no configuration.
     """
     try:
         with safe_open(path, framework="pt") as opened:
-            config = json.loads((opened.metadata() or {})[_CONFIG_KEY])
-            return {name: opened.get_tensor(name) for name in opened.keys()}, config  # noqa: SIM118
+            yield opened, json.loads((opened.metadata() or {})[_CONFIG_KEY])
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         msg = f"{path} is no weight file ({error}); expected safetensors with a config"
         raise WeightsError(msg) from error
@@ -125,6 +175,6 @@ def register(folder: Path, name: str, row: dict[str, str]) -> None:
     """
     path = folder / "manifest.json"
     rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    content = (folder / row["file"]).read_bytes()
-    rows[name] = {**row, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    file = folder / row["file"]
+    rows[name] = {**row, "bytes": file.stat().st_size, "sha256": file_sha256(file)}
     path.write_text(json.dumps(rows, indent=2, sort_keys=True) + "\n", encoding="utf-8")

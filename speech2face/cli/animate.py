@@ -66,6 +66,7 @@ def animate(
     places = _inputs(portrait, audio, portrait_option, audio_option)
 
     from speech2face import devices, preflight
+    from speech2face.cli.calibrate import ensure_calibrated
     from speech2face.controls.timeline import Timeline
     from speech2face.pipeline import Speech2Face
     from speech2face.settings import Settings
@@ -90,7 +91,10 @@ def animate(
         batch_size=batch_size,
     )
     place = devices.resolve(device)
-    job = preflight.check(*places, output or Path(), settings, overwrite=overwrite)
+    job = preflight.check(
+        *places, output or Path(), settings, overwrite=overwrite, generator=generator
+    )
+    ensure_calibrated(generator, place, progress)
     engine = Speech2Face.from_pretrained(str(place), generator, tracker)
     typer.echo(f"speech2face: {generator} on {place}", err=True)
     with reporter(progress) as report:

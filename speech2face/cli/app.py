@@ -10,6 +10,7 @@ from speech2face import __version__
 from speech2face.cli import (
     animate,
     benchmark,
+    calibrate,
     doctor,
     evaluate,
     finetune,
@@ -73,6 +74,7 @@ def build() -> typer.Typer:
     app.command("mux")(stages.mux)
     app.command("gif")(gif.gif)
     app.command("benchmark")(benchmark.benchmark)
+    app.command("calibrate")(calibrate.calibrate)
     app.command("doctor")(doctor.doctor)
     app.command("prepare")(prepare.prepare)
     app.command("train")(train.train)

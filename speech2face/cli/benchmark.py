@@ -44,6 +44,8 @@ def benchmark(
     The clock starts after the imports, which are timed apart. The video goes to a temporary folder.
     """
     started = perf_counter()
+    from speech2face import devices
+    from speech2face.cli.calibrate import ensure_calibrated
     from speech2face.face.torchvision_compat import ensure_torchvision
     from speech2face.media.ffmpeg import input_file, run_ffmpeg
     from speech2face.pipeline import Speech2Face
@@ -58,7 +60,8 @@ def benchmark(
     with tempfile.TemporaryDirectory() as folder:
         sound, output = Path(folder) / "sound.wav", Path(folder) / "video.mp4"
         looped = ["-stream_loop", "-1", *input_file(audio), "-t", str(seconds), str(sound)]
-        check(portrait, audio, None, settings)
+        check(portrait, audio, None, settings, generator=generator)
+        ensure_calibrated(generator, devices.resolve(device), options.ProgressKind.NONE)
         run_ffmpeg(looped, doing=f"repeat the sound of {audio}")
         for _ in range(runs):
             clock = _Clock()

@@ -130,7 +130,13 @@ Tracker = Annotated[
     ),
 ]
 GeneratorName = Annotated[
-    str, Option("--generator", help="Which network draws the frames.", rich_help_panel=_RUN)
+    str,
+    Option(
+        "--generator",
+        help="Who draws the frames: warp, facevid2vid, or facevid2vid:NAME with weights that you "
+        "imported.",
+        rich_help_panel=_RUN,
+    ),
 ]
 Preview = Annotated[
     int | None,

@@ -98,6 +98,7 @@ def latents(
     force: options.Force = False,
     background: options.Background = "white",
     generator: options.GeneratorName = "warp",
+    device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     plot: options.Plot = None,
 ) -> None:
@@ -105,13 +106,16 @@ def latents(
 
     The file (.npz) holds values (frames x size of the latent space), the space's name and fps.
     """
+    from speech2face import devices
+    from speech2face.cli.calibrate import ensure_calibrated
     from speech2face.controls.director import direct
     from speech2face.controls.timeline import Timeline
+    from speech2face.generators.registry import require
     from speech2face.media.audio import read_speech
     from speech2face.media.output import check_output
     from speech2face.settings import Settings
     from speech2face.stages.artifacts import load_track, save_track
-    from speech2face.stages.landmarks2latents import Landmarks2Latents
+    from speech2face.stages.fits import create_fit
     from speech2face.types import LandmarkTrack
 
     settings = Settings(
@@ -129,9 +133,13 @@ def latents(
     for path in filter(None, (output, plot)):
         check_output(path, overwrite=overwrite)
     track = load_track(landmarks_file, LandmarkTrack)
+    place = devices.resolve(device)
+    require(generator)
+    ensure_calibrated(generator, place, options.ProgressKind.BAR)
     speech = _silence(len(track), track.fps) if audio is None else read_speech(audio)
     controls = direct(speech, settings, len(track), track.fps)
-    found = Landmarks2Latents(generator)(track, controls, _portrait(portrait, settings))
+    fit = create_fit(generator, place)
+    found = fit(track, controls, _portrait(portrait, settings), speech)
     save_track(output, found, overwrite=overwrite)
     if plot is not None:
         from speech2face.evaluation.plots import plot_motion

@@ -1,28 +1,42 @@
-"""`speech2face weights`: what ships with the package, and whether it is whole."""
+"""`speech2face weights`: what ships and what was imported, whether it is whole, and the import."""
 
+import shlex
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from speech2face.cli import options
+
+_Name = Annotated[
+    str, typer.Option(help="What to call them: --generator facevid2vid:NAME uses them then.")
+]
+
 
 def build() -> typer.Typer:
     """Put the group's commands together."""
-    group = typer.Typer(help="The shipped weights: list them, verify them.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Weights, shipped and imported: list them, verify them, import public checkpoints.",
+        no_args_is_help=True,
+    )
     group.command("list")(show)
     group.command("verify")(verify)
+    group.command("import")(bring)
     return group
 
 
 def show() -> None:
-    """List the shipped files: what they are, their licence and what they were trained on."""
+    """List shipped and imported files: what they are, their licence, what they were trained on."""
+    from speech2face.checkpoints.library import imported
     from speech2face.checkpoints.store import manifest
 
     table = Table()
     for title in ("name", "kB", "what", "licence", "trained on", "SHA-256"):
         table.add_column(title, no_wrap=title == "name")
-    for name, row in sorted(manifest().items()):
+    for name, row in (*sorted(manifest().items()), *sorted(imported().items())):
         size = f"{row.bytes / 1000:.0f}"
         table.add_row(name, size, row.what, row.licence, row.trained_on, row.sha256[:12])
     Console(soft_wrap=False).print(table)
@@ -31,8 +45,62 @@ def show() -> None:
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Which; without any: all.")] = None,
 ) -> None:
-    """Compare the shipped files with the manifest; the first that differs ends the command (6)."""
+    """Compare the files with their manifests; the first that differs ends the command (6)."""
+    from speech2face.checkpoints.library import find, imported
     from speech2face.checkpoints.store import manifest, verified_path
 
-    for name in names or sorted(manifest()):
-        typer.echo(f"{name}: whole, {verified_path(name)}")
+    brought = imported()
+    for name in names or sorted(manifest()) + sorted(brought):
+        path = find(name).path if name in brought else verified_path(name)
+        typer.echo(f"{name}: whole, {path}")
+
+
+def bring(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="A checkpoint; further files add the networks that the first lacks.",
+            metavar="FILE...",
+        ),
+    ],
+    *,
+    name: _Name,
+    size: Annotated[
+        int | None,
+        typer.Option(help="Side in pixels that the network draws at, 256 or 512; known to most."),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="What the weights may be used for, as you know it.")
+    ] = None,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Import a public checkpoint of the face-vid2vid family (Zhang, SadTalker) for our generator.
+
+    Only tensors are read; nothing in the file is run. The converted file goes to the folder of
+    imported weights (or where SPEECH2FACE_WEIGHTS says).
+
+    speech2face weights import 00000189-checkpoint.pth.tar --name vox
+
+    speech2face weights import SadTalker_V0.0.2_256.safetensors facevid2vid_00189-model.pth.tar
+    --name sadtalker
+    """
+    from speech2face.checkpoints import library
+    from speech2face.checkpoints.importers.facevid2vid import convert
+
+    path = library.prepare_folder(name=name, overwrite=overwrite)
+    converted = convert(files, size=size, licence=licence)
+    for line in converted.report:
+        typer.echo(line, err=True)
+    config = converted.config
+    what = f"face-vid2vid, preset {converted.preset}, {config['layout']} layout"
+    command = "speech2face " + shlex.join(sys.argv[1:])
+    library.add(path, converted.tensors, config, what=what, command=command)
+    typer.echo(f"licence: {config['licence']}", err=True)
+    if "he_estimator" not in config["networks"]:
+        typer.echo(
+            "no head-pose estimator: keypoints will follow the face's surface; to fit them to "
+            "this network, import the file that holds he_estimator along with it",
+            err=True,
+        )
+    typer.echo(f"--generator facevid2vid:{name} uses it", err=True)
+    typer.echo(path)

@@ -1,17 +1,74 @@
-"""The generators by name."""
+"""The generators by name: ours, and imported weights by the name they were given."""
 
+from importlib import import_module
 from typing import Any
 
 import torch
 
+from speech2face.checkpoints import library
+from speech2face.checkpoints.store import manifest
 from speech2face.errors import InputError
 from speech2face.generators.base import Generator
+from speech2face.generators.facevid2vid import FaceVid2Vid
 from speech2face.generators.warp.generator import WarpGenerator
 
-_GENERATORS = {"warp": WarpGenerator}
+WARP, FAST = "warp", "facevid2vid:fast"
+_FAMILY = "facevid2vid"
+_FAST_MODULE = "speech2face.generators.fast"
+_SHIPPED = {WARP: ("rig", "mouth"), FAST: ("rig", "fast")}
+"""The shipped weights that each of our generators reads."""
 
-NAMES = tuple(_GENERATORS)
-"""Names that `create` knows; the first is the default."""
+
+def names() -> tuple[str, ...]:
+    """Name the generators whose weights ship; the first is the default."""
+    shipped = manifest()
+    return tuple(name for name, needs in _SHIPPED.items() if all(need in shipped for need in needs))
+
+
+def full_name(name: str) -> str:
+    """Spell a generator's name out: `facevid2vid` is `facevid2vid:fast`.
+
+    Raises:
+        InputError: No generator has that name.
+    """
+    full = FAST if name == _FAMILY else name
+    family, colon, weights = full.partition(":")
+    if full in names() or (family == _FAMILY and colon and weights and full != FAST):
+        return full
+    msg = (
+        f"there is no generator named {name!r}; choose one of {', '.join(names())}, or "
+        "facevid2vid:NAME with weights that speech2face weights import has brought"
+    )
+    raise InputError(msg)
+
+
+def imported_name(name: str) -> str:
+    """Give the name or path of the imported weights in a generator's full name."""
+    return name.partition(":")[2]
+
+
+def require(name: str) -> None:
+    """Make sure that a generator can be made, without loading it.
+
+    Raises:
+        InputError: No generator has that name.
+        WeightsError: Its weights have not been imported, or are damaged.
+    """  # noqa: DOC502 those below raise them
+    full = full_name(name)
+    if full not in _SHIPPED:
+        library.find(imported_name(full))
+
+
+def weights_of(name: str) -> tuple[str, ...]:
+    """Name the weights behind a generator: shipped ones, or imported ones and their calibration."""
+    full = full_name(name)
+    if full in _SHIPPED:
+        return _SHIPPED[full]
+    weights = imported_name(full)
+    fitted = library.calibration_path(library.find(weights))
+    if not fitted.is_file():
+        return (full,)
+    return full, f"{_FAMILY}:{fitted if library.is_path(weights) else fitted.stem}"
 
 
 def create(name: str, device: torch.device) -> Generator[Any]:
@@ -19,8 +76,12 @@ def create(name: str, device: torch.device) -> Generator[Any]:
 
     Raises:
         InputError: No generator has that name.
-    """
-    if name not in _GENERATORS:
-        msg = f"there is no generator named {name!r}; choose one of {', '.join(NAMES)}"
-        raise InputError(msg)
-    return _GENERATORS[name](device)
+        WeightsError: Its weights are missing or damaged.
+    """  # noqa: DOC502 those below raise them
+    full = full_name(name)
+    if full == WARP:
+        return WarpGenerator(device)
+    if full == FAST:
+        # The network's code is loaded for those who use it.
+        return import_module(_FAST_MODULE).create(device)
+    return FaceVid2Vid.from_weights(imported_name(full), device)

@@ -24,7 +24,7 @@ from speech2face.face.neutral import (
 from speech2face.face.normalize import normalize
 from speech2face.face.rig import Rig, load_rig
 from speech2face.generators.warp.latents import WarpLatents
-from speech2face.types import ControlTrack, LandmarkTrack, LatentTrack, Portrait
+from speech2face.types import ControlTrack, LandmarkTrack, LatentTrack, Portrait, Speech
 
 _MOUTH_CHANNELS = ("jaw", "mouth")
 """Prefixes of the channels that speech may move."""
@@ -67,7 +67,11 @@ class Landmarks2Latents:
         self.rig: Rig = load_rig()
 
     def __call__(
-        self, track: LandmarkTrack, controls: ControlTrack, portrait: Portrait
+        self,
+        track: LandmarkTrack,
+        controls: ControlTrack,
+        portrait: Portrait,
+        speech: Speech | None = None,
     ) -> LatentTrack:
         """Turn landmarks and controls into latents of the same length.
 
@@ -75,10 +79,12 @@ class Landmarks2Latents:
             track: Normalized landmarks of the portrait's face while it speaks.
             controls: What the director asks for, at the same rate.
             portrait: Whose latents these are: they are relative to what the portrait shows.
+            speech: Not needed here: rig weights follow from the landmarks alone.
 
         Raises:
             InputError: Landmarks and controls differ in rate or length.
         """
+        del speech
         if len(track) != len(controls) or track.fps != controls.fps:
             msg = (
                 f"landmarks have {len(track)} frames at {track.fps} a second, controls "

@@ -1,0 +1,1 @@
+"""Importers: public checkpoints, read without running anything in them, become weights of ours."""

@@ -1,0 +1,72 @@
+"""Checkpoints as the public ones are laid out, at toy size, with weights made from their names."""
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from speech2face.checkpoints.importers.facevid2vid import NETWORKS, expected
+from speech2face.models.facevid2vid import PRESETS, FaceVid2VidConfig
+
+SADTALKER_NAMES = {"generator": "generator", "kp_detector": "kp_extractor"}
+
+
+def named_weights(network: str, config: FaceVid2VidConfig) -> dict[str, Tensor]:
+    """Give every tensor values that depend on its name alone and keep activations near one."""
+    found = {}
+    for key, like in expected(config, network).items():
+        rng = np.random.default_rng(zlib.crc32(f"{network}/{key}".encode()))
+        values = rng.standard_normal(like.shape, np.float32)
+        if key.endswith("num_batches_tracked"):
+            found[key] = torch.zeros(like.shape, dtype=like.dtype)
+            continue
+        if key.endswith("running_var"):
+            values = 1 + 0.1 * np.abs(values)
+        elif key.endswith("norm.weight") or (key.endswith("weight") and like.ndim == 1):
+            values = 1 + 0.1 * values
+        elif like.ndim > 1:
+            values = values * np.sqrt(2 / np.prod(like.shape[1:]))
+        else:
+            values = 0.05 * values
+        found[key] = torch.from_numpy(np.asarray(values, np.float32))
+    return found
+
+
+def zhang(
+    path: Path,
+    preset: str = "tiny",
+    *,
+    networks: tuple[str, ...] = tuple(NETWORKS),
+    prefix: str = "module.",
+    counters: bool = False,
+) -> Path:
+    """Write a container: one entry a network, wrapped, beside what training left."""
+    config = PRESETS[preset]
+    states = {
+        name: {
+            f"{prefix}{key}": value
+            for key, value in named_weights(name, config).items()
+            if counters or not key.endswith("num_batches_tracked")
+        }
+        for name in networks
+    }
+    adam = {"state": {0: {"step": 3, "exp_avg": torch.zeros(4)}}, "param_groups": [{"lr": 2e-4}]}
+    left = {"discriminator": {"module.x": torch.zeros(2)}, "optimizer_generator": adam, "epoch": 7}
+    torch.save({**states, **left}, path)
+    return path
+
+
+def sadtalker(path: Path, preset: str = "tiny") -> Path:
+    """Write flat safetensors with a prefix a network, audio networks included."""
+    tensors = {
+        f"{theirs}.{key}": value.contiguous()
+        for ours, theirs in SADTALKER_NAMES.items()
+        for key, value in named_weights(ours, PRESETS[preset]).items()
+    }
+    tensors["audio2exp.mapping1.weight"] = torch.zeros(64, 577)
+    tensors["audio2exp.mapping1.bias"] = torch.zeros(64)
+    save_file(tensors, path)
+    return path
