@@ -154,9 +154,10 @@ def test_the_plain_table_keeps_the_interval_as_numbers():
 def test_a_recording_becomes_a_case_even_if_it_begins_grey(tmp_path, tracker, case):
     frames = np.concatenate([case.truth[:1].repeat(12, 0), case.truth.repeat(4, 0)])
     frames[:3] = 130
+    frames = np.ascontiguousarray(frames[:, 36:])  # the crop will reach beyond it
     path = tmp_path / "clip.mp4"
     with VideoWriter(
-        path, size=(256, 256), fps=Fraction(25), sound=None, overwrite=True, tags={}
+        path, size=(256, 220), fps=Fraction(25), sound=None, overwrite=True, tags={}
     ) as video:
         for frame in frames:
             video.write(frame)
