@@ -45,6 +45,12 @@ _SHUT = -2.0
 """Logit at which the drawn picture is not seen at all."""
 
 
+_COARSE, _FINE = 0.2, 0.04
+"""Motion (distances of the outer eye corners) that an output of 1 of either network stands for."""
+_TYPICAL = 32.0
+"""Cells of a quarter of the resolution between the outer eye corners of a typical crop."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FastConfig:
     """Sizes of the network; they are stored with its weights and never change after training."""
@@ -268,7 +274,8 @@ class FastGenerator(nn.Module):
         seen = [sample(state.shown, flow), functional.avg_pool2d(maps, 2), clues.known]
         features, change = self.motion(_fast(torch.cat(seen, 1)))
         change = change * active
-        moved = (clues.others * change[:, :_CANDIDATES, None]).sum(1) + 0.1 * change[:, -2:]
+        moved = (clues.others * change[:, :_CANDIDATES, None]).sum(1)
+        moved = moved + _COARSE * unit_of(keypoints)[..., None] * change[:, -2:]
         flow = flow + moved
         smooth = torch.cat([smooth[:, :2] + moved, smooth[:, 2:]], 1)
         low = torch.cat([sample(state.quarter, flow), features], 1)
@@ -290,7 +297,8 @@ class FastGenerator(nn.Module):
         low, high, small = inputs
         drawn, last = self.decoder(low, high)
         half = small.shape[2:]
-        last = 0.02 * last * functional.interpolate(active, size=half, mode="bilinear")
+        last = _FINE * unit_of(keypoints)[..., None] * last
+        last = last * functional.interpolate(active, size=half, mode="bilinear")
         wide = functional.interpolate(smooth, size=half, mode="bilinear")
         smooth = torch.cat([wide[:, :2] + last, wide[:, 2:]], 1)
         size = state.photo.shape[2:]
@@ -325,7 +333,8 @@ def _clues(
     smooth = torch.cat([found.base, found.above, found.below], 1)
     unit = unit_of(keypoints)[..., None]
     shifts = torch.cat([smooth, others[:, 1], others[:, 2]], 1) / unit
-    place = torch.cat([found.depth, found.active, (unit - 0.5).expand_as(found.active)], 1)
+    wide = (unit * rows / _TYPICAL - 1).expand_as(found.active)
+    place = torch.cat([found.depth, found.active, wide], 1)
     return smooth, found.active, _Clues(others, torch.cat([shifts * 4, place], 1))
 
 

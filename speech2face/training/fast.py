@@ -1,13 +1,14 @@
 """What training.loop needs to train the fast generator: `speech2face train facevid2vid-fast.toml`."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from speech2face.checkpoints.store import load, read_weights, register, write_weights
 from speech2face.errors import InputError
@@ -35,6 +36,9 @@ class Phase:
     side: int = 128
     """Of the pictures, in pixels."""
     batch: int = 8
+    close: int = 0
+    """Side of the pictures of every other step, which look closely at mouths and eyes; 0: none."""
+    close_batch: int = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,13 +107,18 @@ class FastTask:
     ) -> dict[str, Tensor]:
         """Draw a batch of pairs and compare the network's pictures."""
         phase = self.recipe.phase_at(step)
-        batch = self.sampler.draw(rng, phase.batch, phase.side).to(device)
+        if phase.close and step % 2:
+            batch = self.sampler.draw(rng, phase.close_batch, phase.close, close=True)
+        else:
+            batch = self.sampler.draw(rng, phase.batch, phase.side)
+        batch = batch.to(device)
         made = draw(self.network, batch)
         weight = importance(
             batch.driving_keypoints, batch.driving.shape[2:], self.recipe.losses.features
         )
         return losses(made, batch, self.recipe.losses, weight)
 
+    @torch.no_grad()
     def preview(self, folder: Path) -> dict[str, float]:
         """Draw held-out identities: a sheet, and mean absolute differences by kind."""
         device = next(self.network.parameters()).device
@@ -118,18 +127,27 @@ class FastTask:
         for one in self.held_out:
             batch = whole(one, 0, _spread(len(one.frames), _SCORED)).to(device)
             made = draw(self.network, batch)
-            shown = {"still": batch.source, "warped": _prior(batch), "drawn": made.image}
+            shown = {"still": batch.source, "warped": self._prior(batch), "drawn": made.image}
             for row, picture in shown.items():
                 error = (picture - batch.driving).abs().mean()
                 figures.setdefault(f"{one.kind} {row}", []).append(float(error))
             rows = sheets.setdefault(one.kind, [])
             if len(rows) < _SHOWN:
-                seen = made.seen.expand(-1, 3, -1, -1)
+                seen = functional.interpolate(made.seen, size=batch.source.shape[2:])
+                seen = seen.expand(-1, 3, -1, -1)
                 parts = (batch.source, batch.driving, shown["warped"], made.image, seen)
                 rows.append(_side_by_side([part[-1] for part in parts]))
         for kind, rows in sheets.items():
             cv2.imwrite(str(folder / f"{kind}.png"), np.concatenate(rows)[..., ::-1])
         return {name: float(np.mean(values)) for name, values in figures.items()}
+
+    def _prior(self, batch: PairBatch) -> Tensor:
+        """Draw what keypoints alone give: an untrained network's picture."""
+        least = replace(
+            self.recipe.network, half=1, quarter=1, eighth=1, shown=1, motion=(1, 1, 1),
+            decoder=(1, 1),
+        )  # fmt: skip
+        return draw(FastGenerator(least).to(batch.source.device), batch).image
 
     def write(self, folder: Path) -> Path:
         """Write the weights with the network's sizes."""
@@ -187,11 +205,6 @@ def ship(weights: Path, pretrained: Path) -> Path:
     write_weights(file, {name: value.half() for name, value in tensors.items()}, config)
     register(pretrained, "fast", _ROW | {"file": file.name})
     return file
-
-
-def _prior(batch: PairBatch) -> Tensor:
-    """Draw what keypoints alone give: an untrained network's picture."""
-    return draw(FastGenerator(FastConfig()).to(batch.source.device), batch).image
 
 
 def _spread_over(paths: Sequence[Path], count: int) -> list[Path]:

@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from speech2face.face.mirror import MIRROR
+from speech2face.generators.fast import named_keypoints
 from speech2face.landmarks import FAST_KEYPOINTS
 from speech2face.models.fast_motion import square_border
 from speech2face.synthesis.pairs import IdentityFrames
@@ -24,6 +25,8 @@ _NEAR_FACE = 0.12
 """Standard deviation of a window's middle around the face's, in sides of the picture."""
 _FEATURE_WINDOWS = 0.35
 """Share of the windows that look at the mouth or an eye."""
+_LOOKED_AT, _BESIDE = (13, 14, 14, 159, 386), 0.1
+"""The mesh points that such windows look at, and how far beside them (sides of the window)."""
 _COLOUR = 0.5
 """Share of the pairs whose colours are changed."""
 
@@ -50,15 +53,6 @@ class PairBatch:
         })  # fmt: skip
 
 
-def named(
-    meshes: Float[np.ndarray, "*frames 478 3"], size: int
-) -> Float[np.ndarray, "*frames points 3"]:
-    """Take the named keypoints out of meshes in pixels of a square picture, normalized."""
-    points = meshes[..., FAST_KEYPOINTS, :]
-    flat = (2 * points[..., :2] + 1) / size - 1
-    return np.concatenate([flat, points[..., 2:] * 2 / size], -1).astype(np.float32)
-
-
 class PairSampler:
     """Draws batches of pairs, from kinds by share and from people evenly."""
 
@@ -75,15 +69,19 @@ class PairSampler:
         self._mirror = np.array([order[int(MIRROR[point])] for point in FAST_KEYPOINTS])
         self._border = square_border(1, torch.device("cpu"))[0].numpy()
 
-    def draw(self, rng: np.random.Generator, batch: int, side: int) -> PairBatch:
+    def draw(
+        self, rng: np.random.Generator, batch: int, side: int, *, close: bool = False
+    ) -> PairBatch:
         """Draw pairs.
 
         Args:
             rng: Decides everything.
             batch: How many.
             side: Of the pictures, in pixels.
+            close: Look at mouths and eyes only.
         """
-        rows = [self._row(rng, self._pick(rng), side) for _ in range(batch)]
+        share = 1.0 if close else _FEATURE_WINDOWS
+        rows = [self._row(rng, self._pick(rng), side, share) for _ in range(batch)]
         return stack(rows)
 
     def _pick(self, rng: np.random.Generator) -> IdentityFrames:
@@ -91,9 +89,13 @@ class PairSampler:
         person = people[rng.integers(len(people))]
         return person[rng.integers(len(person))]
 
-    def _row(self, rng: np.random.Generator, one: IdentityFrames, side: int) -> dict[str, np.ndarray]:
+    def _row(
+        self, rng: np.random.Generator, one: IdentityFrames, side: int, share: float
+    ) -> dict[str, np.ndarray]:
         source, driving = rng.choice(len(one.frames), 2, replace=False)
-        row = show(one, int(source), int(driving), self._window(rng, one, int(driving), side), side)
+        mesh = one.meshes[[source, driving], :, :2].mean(0)
+        window = _window(rng, mesh, one.frames.shape[1], side, close=rng.random() < share)
+        row = show(one, int(source), int(driving), window, side)
         row["border"] = (self._border - row.pop("middle")) / row.pop("scale")
         if rng.random() < 0.5:  # noqa: PLR2004 - a coin
             self._turn(row)
@@ -103,24 +105,6 @@ class PairSampler:
                 row[name] = cv2.LUT(row[name], table)
         return row
 
-    def _window(
-        self, rng: np.random.Generator, one: IdentityFrames, driving: int, side: int
-    ) -> tuple[int, int, int]:
-        """Choose left, top and side of the window, in pixels of the picture."""
-        size = one.frames.shape[1]
-        if side >= size:
-            return 0, 0, size
-        mesh = one.meshes[driving, :, :2]
-        if rng.random() < _FEATURE_WINDOWS:
-            wide = round(side * rng.uniform(1, 1.25))
-            middle = mesh[rng.choice([13, 14, 159, 386])] + rng.normal(0, 0.06, 2) * size
-        else:
-            wide = round(rng.uniform(side, size))
-            middle = (mesh.min(0) + mesh.max(0)) / 2 + rng.normal(0, _NEAR_FACE, 2) * size
-        wide = min(wide, size)
-        left, top = np.clip(np.round(middle - wide / 2), 0, size - wide).astype(int)
-        return int(left), int(top), wide
-
     def _turn(self, row: dict[str, np.ndarray]) -> None:
         """Mirror a pair, in place."""
         for name in ("source", "driving", "visible"):
@@ -129,6 +113,36 @@ class PairSampler:
         for name in ("source_keypoints", "driving_keypoints"):
             row[name] = row[name][self._mirror] * np.array([-1, 1, 1], np.float32)
         row["border"] = row["border"] * np.array([-1, 1], np.float32)
+
+
+def _window(
+    rng: np.random.Generator,
+    mesh: Float[np.ndarray, "478 2"],
+    size: int,
+    side: int,
+    *,
+    close: bool,
+) -> tuple[int, int, int]:
+    """Choose left, top and side of a window, in pixels of the picture.
+
+    Args:
+        rng: Decides.
+        mesh: Of the face, in pixels.
+        size: Of the picture.
+        side: What the window will be resized to, and its least side.
+        close: Look at the mouth or an eye.
+    """
+    if side >= size:
+        return 0, 0, size
+    if close:
+        wide = round(side * rng.uniform(1, 1.25))
+        middle = mesh[rng.choice(_LOOKED_AT)] + rng.normal(0, _BESIDE, 2) * wide
+    else:
+        wide = round(rng.uniform(side, size))
+        middle = (mesh.min(0) + mesh.max(0)) / 2 + rng.normal(0, _NEAR_FACE, 2) * size
+    wide = min(wide, size)
+    left, top = np.clip(np.round(middle - wide / 2), 0, size - wide).astype(int)
+    return int(left), int(top), wide
 
 
 def show(
@@ -154,7 +168,7 @@ def show(
     for name, index in (("source", source), ("driving", driving)):
         cut = one.frames[index, top : top + wide, left : left + wide]
         row[name] = cut if wide == side else cv2.resize(cut, (side, side), interpolation=cv2.INTER_AREA)
-        points = named(one.meshes[index], size)
+        points = named_keypoints(one.meshes[index], size)
         row[f"{name}_keypoints"] = (points - np.append(middle, 0)) / scale
     cells = side // FLOW_SHARE
     row["flow"], row["visible"] = np.zeros((cells, cells, 2)), np.zeros((cells, cells))

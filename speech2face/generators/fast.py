@@ -1,0 +1,90 @@
+"""The generator facevid2vid:fast: named keypoints move the photograph, a small network refines it.
+
+A latent is where the named keypoints are wanted in the crop: `landmarks.FAST_KEYPOINTS`, (x, y, z)
+each, normalized. The portrait's own keypoints give the portrait back exactly.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+
+from speech2face.checkpoints.store import load
+from speech2face.devices import to_tensor
+from speech2face.landmarks import FAST_KEYPOINTS
+from speech2face.models.fast import FastConfig, FastGenerator, FastState
+from speech2face.models.fast_motion import square_border
+from speech2face.types import Portrait
+
+NAME = "facevid2vid:fast"
+_AT_ONCE = 4
+"""Frames drawn together: more of them leave the processor's caches and are slower there."""
+
+
+class Fast:
+    """Draws frames of one portrait from where its named keypoints are wanted."""
+
+    name = NAME
+    latent_size = 3 * len(FAST_KEYPOINTS)
+
+    def __init__(self, network: FastGenerator, device: torch.device) -> None:
+        """Take a trained network; frames are drawn on `device`."""
+        self.device = device
+        self.network: FastGenerator = network.to(device=device).eval()
+        self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+    @torch.inference_mode()
+    def encode(self, portrait: Portrait) -> FastState:
+        """Look at the portrait once."""
+        size = len(portrait.crop)
+        picture = torch.from_numpy(portrait.crop.copy()).to(self.device)
+        points = to_tensor(named_keypoints(portrait.mesh, size), self.device)
+        return self.network.encode(
+            picture.permute(2, 0, 1)[None].float() / 255, points[None], _border(portrait, self.device)
+        )
+
+    @torch.inference_mode()
+    def render(
+        self, state: FastState, values: Float[np.ndarray, "frames latent"]
+    ) -> UInt8[np.ndarray, "frames size size 3"]:
+        """Draw the crop once for every row of latents."""
+        size = state.photo.shape[-1]
+        frames = np.empty((len(values), size, size, 3), np.uint8)
+        for start in range(0, len(values), _AT_ONCE):
+            some = to_tensor(values[start : start + _AT_ONCE], self.device)
+            drawn = self.network.render(state, some.unflatten(1, (-1, 3)))
+            pixels = (drawn * 255).round_().to(torch.uint8).permute(0, 2, 3, 1)
+            frames[start : start + len(some)] = pixels.cpu().numpy()
+        return frames
+
+
+def create(device: torch.device) -> Fast:
+    """Load the shipped weights.
+
+    Raises:
+        WeightsError: They are missing or damaged.
+    """  # noqa: DOC502 the store raises it
+    tensors, config = load("fast")
+    sizes = {name: tuple(v) if isinstance(v, list) else v for name, v in config.items()}
+    network = FastGenerator(FastConfig(**sizes))
+    network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    return Fast(network, device)
+
+
+def named_keypoints(
+    meshes: Float[np.ndarray, "*frames 478 3"], size: int
+) -> Float[np.ndarray, "*frames points 3"]:
+    """Take the named keypoints out of meshes in pixels of a square picture, normalized."""
+    points = meshes[..., FAST_KEYPOINTS, :]
+    flat = (2 * points[..., :2] + 1) / size - 1
+    return np.concatenate([flat, points[..., 2:] * 2 / size], -1).astype(np.float32)
+
+
+def _border(portrait: Portrait, device: torch.device) -> Float[torch.Tensor, "1 pinned 2"]:
+    """Give points on the border of what the crop shows of the picture: they stay where they are."""
+    size = len(portrait.crop)
+    height, width = portrait.image.shape[:2]
+    ends = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]])
+    reached = ends @ portrait.to_crop[:, :2].T + portrait.to_crop[:, 2]
+    corners = np.clip((2 * reached + 1) / size - 1, -1, 1)
+    middle, half = corners.mean(0), np.abs(corners[1] - corners[0]) / 2
+    return square_border(1, device) * to_tensor(half, device) + to_tensor(middle, device)

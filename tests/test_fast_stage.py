@@ -1,0 +1,116 @@
+"""From landmarks and motion to the fast generator's keypoints, and to its frames."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from fast_material import TOY, mesh
+
+from speech2face import landmarks
+from speech2face.face.neutral import speaking_rest
+from speech2face.face.rig import load_rig
+from speech2face.generators.base import Generator
+from speech2face.generators.fast import NAME, Fast, named_keypoints
+from speech2face.generators.warp.latents import WarpLatents
+from speech2face.models.fast import FastGenerator
+from speech2face.stages.landmarks2named import Landmarks2Named
+from speech2face.types import ControlTrack, Face, LandmarkTrack, Portrait
+
+_RIG = load_rig()
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Portrait:
+    shape = mesh(96)
+    box = np.concatenate([shape[:, :2].min(0), shape[:, :2].max(0)])
+    crop = np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8)
+    return Portrait(
+        image=crop, face=Face(mesh=shape, box=box, score=1.0), crop=crop,
+        to_crop=np.eye(2, 3, dtype=np.float32),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def fast() -> Fast:
+    torch.manual_seed(0)
+    network = FastGenerator(TOY)
+    with torch.no_grad():
+        for value in network.parameters():
+            value.add_(0.05 * torch.randn_like(value))
+    return Fast(network, torch.device("cpu"))
+
+
+def motion(frames: int = 1, gaze: tuple[float, float] = (0, 0), **weights: float) -> np.ndarray:
+    return WarpLatents(
+        weights=np.tile(_RIG.weights(**weights), (frames, 1)),
+        gaze=np.tile(np.array(gaze, np.float32), (frames, 1)),
+        pose=np.zeros((frames, 3), np.float32),
+    ).pack()
+
+
+def keypoint(values: np.ndarray, point: int) -> np.ndarray:
+    place = int(np.flatnonzero(landmarks.FAST_KEYPOINTS == point)[0])
+    return values.reshape(len(values), -1, 3)[0, place]
+
+
+def test_it_is_a_generator_whose_latents_are_all_keypoints(fast: Fast) -> None:
+    assert isinstance(fast, Generator)
+    assert fast.name == Landmarks2Named().space == NAME
+    assert fast.latent_size == 3 * len(landmarks.FAST_KEYPOINTS)
+
+
+def test_no_motion_gives_the_portraits_own_keypoints(portrait: Portrait) -> None:
+    values = Landmarks2Named().from_motion(motion(2), portrait)
+
+    wanted = named_keypoints(portrait.mesh, 96).ravel()
+    np.testing.assert_allclose(values, np.stack([wanted] * 2), atol=1e-4)
+
+
+def test_no_motion_draws_the_portrait(fast: Fast, portrait: Portrait) -> None:
+    values = Landmarks2Named().from_motion(motion(), portrait)
+
+    frame = fast.render(fast.encode(portrait), values)[0]
+
+    assert np.abs(frame.astype(int) - portrait.crop).max() <= 1
+
+
+def test_frames_do_not_depend_on_their_batch(fast: Fast, portrait: Portrait) -> None:
+    values = Landmarks2Named().from_motion(motion(6, jawOpen=0.4), portrait)
+    values = values * np.linspace(0.98, 1.02, 6, dtype=np.float32)[:, None]
+    state = fast.encode(portrait)
+
+    together = fast.render(state, values).astype(int)
+
+    alone = np.concatenate([fast.render(state, row[None]) for row in values])
+    assert np.abs(together - alone).max() <= 1
+
+
+def test_an_open_jaw_lowers_the_lip_and_leaves_the_brow(portrait: Portrait) -> None:
+    fit = Landmarks2Named()
+    rest, open_ = (fit.from_motion(motion(1, jawOpen=jaw), portrait) for jaw in (0.0, 0.5))
+
+    assert keypoint(open_, 14)[1] - keypoint(rest, 14)[1] > 0.05
+    np.testing.assert_allclose(keypoint(open_, 105), keypoint(rest, 105), atol=1e-3)
+
+
+def test_gaze_moves_the_irises_and_a_blink_the_lids(portrait: Portrait) -> None:
+    fit = Landmarks2Named()
+    rest = fit.from_motion(motion(), portrait)
+    looked = fit.from_motion(motion(gaze=(15.0, 0.0)), portrait)
+    shut = fit.from_motion(motion(eyeBlink_L=1.0, eyeBlink_R=1.0), portrait)
+
+    assert keypoint(looked, 468)[0] - keypoint(rest, 468)[0] > 0.01
+    np.testing.assert_allclose(keypoint(looked, 159), keypoint(rest, 159), atol=1e-6)
+    gap = keypoint(shut, 145)[1] - keypoint(shut, 159)[1]
+    assert abs(gap) < 0.1 * (keypoint(rest, 145)[1] - keypoint(rest, 159)[1])
+
+
+def test_landmarks_and_controls_become_a_track_of_keypoints(portrait: Portrait) -> None:
+    rest = speaking_rest(portrait.face.mesh, _RIG)
+    track = LandmarkTrack(points=np.stack([rest] * 3), fps=Fraction(25))
+
+    latents = Landmarks2Named()(track, ControlTrack.neutral(3, Fraction(25)), portrait)
+
+    assert latents.space == NAME
+    assert latents.values.shape == (3, 3 * len(landmarks.FAST_KEYPOINTS))
