@@ -212,8 +212,8 @@ def _pieces(
         frames = math.floor((len(track) - 1 - ahead) / float(fps / MOTION_FPS)) + 1
         even = resample(_from(track, ahead), fps, MOTION_FPS, frames)
         sound = fitted(samples[start * STEP :], frames)
-        # The last piece is never shorter than half of the others.
-        cuts = np.linspace(0, frames, max(1, round(frames / _PIECE)) + 1).astype(int)
+        # Pieces of equal length: none is a scrap.
+        cuts = np.linspace(0, frames, math.ceil(frames / _PIECE) + 1).astype(int)
         for low, high in pairwise(cuts):
             blank = np.full(high - low, UNKNOWN, np.int8)
             pieces.append(
