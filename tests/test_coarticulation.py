@@ -114,3 +114,22 @@ def test_labels_name_even_a_closure_shorter_than_a_frame():
     labels = [PHONE_CLASSES[label] for label in label_track(said, 7)]
 
     assert labels == ["open"] * 3 + ["bilabial"] + ["open"] * 3
+
+
+@pytest.mark.parametrize("around", ["alveolar", "velar", "lateral"])
+def test_vowels_keep_the_order_of_their_heights_in_fast_speech(around: str):
+    close, middle, wide = (
+        lip_track(parts(around, vowel, around, each=0.05), 6)[:4, 0].max()
+        for vowel in ("close front", "mid front", "open")
+    )
+
+    assert close < middle < wide
+    assert wide > 0.8
+
+
+def test_an_open_vowel_does_not_open_a_closure_beside_it():
+    opening = lip_track(parts("open", "bilabial", "open", "bilabial", "open", each=0.08), 10)[:, 0]
+
+    closed = [int(0.12 * 25), int(0.28 * 25)]
+    assert (opening[closed] == 0).all()
+    assert opening.max() > 0.6

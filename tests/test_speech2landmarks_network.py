@@ -1,9 +1,11 @@
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
 from speech2face.errors import InputError
+from speech2face.models.mel import CONTEXT, LogMel
 from speech2face.models.speech2landmarks import (
     MEL_PER_STEP,
     MOVING,
@@ -11,6 +13,7 @@ from speech2face.models.speech2landmarks import (
     Condition,
     Speech2LandmarksConfig,
     Speech2LandmarksNetwork,
+    mel_config,
 )
 
 TINY = Speech2LandmarksConfig(channels=8, hidden=12, condition=4)
@@ -80,6 +83,22 @@ def test_gain_changes_nothing(network: Speech2LandmarksNetwork):
     quiet, loud = (network(sound + gain, condition())[0].offsets for gain in (0.0, 4.6))
 
     torch.testing.assert_close(loud, quiet, atol=1e-4, rtol=0)
+
+
+def test_a_telephone_is_not_noticed_below_its_bands():
+    rng = np.random.default_rng(0)
+    spectrum = np.fft.rfft(rng.standard_normal(CONTEXT + 40 * 160))
+    cut = np.arange(len(spectrum)) < 3700 / 8000 * len(spectrum)
+    wide, narrow = (np.fft.irfft(part)[None] for part in (spectrum, spectrum * cut))
+    sounds = [torch.from_numpy(sound.astype(np.float32)) for sound in (wide, narrow)]
+
+    low, full = (
+        LogMel(mel_config(Speech2LandmarksConfig(bands=40, high=high))) for high in (3400.0, 7600.0)
+    )
+
+    one, other = (low(sound) for sound in sounds)
+    assert (one - other).abs().mean() < 0.01
+    assert (full(sounds[0]) - full(sounds[1])).abs().mean() > 0.5
 
 
 def test_the_face_matters_once_film_is_learnt_and_emotion_does_not_before(

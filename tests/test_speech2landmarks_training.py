@@ -125,6 +125,21 @@ def test_the_truth_has_no_loss_but_those_of_naming(prepared: Path):
     assert {name for name, part in parts.items() if part > 1e-6} <= {"speech", "phones"}
 
 
+def test_the_distance_grows_with_it_and_not_with_its_square(prepared: Path):
+    task = open_task(TINY, prepared)
+    batch = task.sampler.draw(np.random.default_rng(0))
+    empty = task.answer(batch)
+
+    costs = []
+    for wrong in (0.0, 0.02, 0.04):
+        answer = Answer(batch.offsets + wrong, empty.speech, empty.phones)
+        parts = losses(answer, batch, task.network.offset_scale, Losses(distance=1.0))
+        costs.append(float(parts["distance"]))
+
+    assert costs[0] == pytest.approx(0, abs=1e-4)
+    assert costs[2] == pytest.approx(2 * costs[1], rel=0.1)
+
+
 def test_lips_apart_where_they_should_meet_cost(prepared: Path):
     task = open_task(TINY, prepared)
     batch = task.sampler.draw(np.random.default_rng(0))

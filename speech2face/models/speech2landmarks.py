@@ -38,6 +38,8 @@ class Speech2LandmarksConfig:
 
     bands: int = 80
     """Mel bands."""
+    high: float = 7600.0
+    """Upper edge of the last band, Hz; below 3500 a telephone sounds like the original."""
     channels: int = 192
     """Of the convolutions."""
     hidden: int = 256
@@ -227,4 +229,4 @@ class Speech2LandmarksNetwork(nn.Module):
 
 def mel_config(config: Speech2LandmarksConfig) -> MelConfig:
     """Give the spectrum that a network hears."""
-    return MelConfig(bands=config.bands)
+    return MelConfig(bands=config.bands, high=config.high)

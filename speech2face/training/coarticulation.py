@@ -3,8 +3,9 @@
 After Cohen and Massaro, "Modeling coarticulation in synthetic visual speech" (1993): every phone
 asks for an opening and a width of the mouth and dominates its neighbourhood by a function that
 falls exponentially from it; the lips do the dominance-weighted mean. What that model cannot
-promise, lips that really meet in p, b, m and a lip at the teeth in f and v, is enforced afterwards
-as an upper bound of the opening.
+promise is enforced afterwards: that vowels between fast consonants keep the order of their heights
+(a lower bound of the opening in the middle of open and mid ones, an upper bound in close ones), and
+above all that lips really meet in p, b, m and a lip is at the teeth in f and v (an upper bound).
 """
 
 import unicodedata
@@ -31,26 +32,28 @@ class Target(NamedTuple):
     """Dominance for the width."""
     ceiling: float
     """The opening cannot be more while the phone lasts."""
+    floor: float = 0.0
+    """The opening cannot be less in the middle of the phone, if it lasts."""
 
 
 TARGETS: dict[str, Target] = {
     "silence": Target(0.0, 0.0, 1.5, 0.8, 1.0),
-    "bilabial": Target(0.0, 0.1, 0.6, 0.1, 0.0),
-    "labiodental": Target(0.2, 0.2, 0.7, 0.3, 0.22),
-    "dental": Target(0.4, 0.2, 0.3, 0.1, 1.0),
-    "alveolar": Target(0.4, 0.2, 0.3, 0.1, 1.0),
+    "bilabial": Target(0.0, 0.1, 0.36, 0.1, 0.0),
+    "labiodental": Target(0.2, 0.2, 0.42, 0.3, 0.22),
+    "dental": Target(0.4, 0.2, 0.18, 0.1, 1.0),
+    "alveolar": Target(0.4, 0.2, 0.18, 0.1, 1.0),
     "postalveolar": Target(0.45, -1.2, 0.5, 0.8, 0.7),
-    "velar": Target(0.55, 0.1, 0.2, 0.05, 1.0),
-    "lateral": Target(0.45, 0.2, 0.3, 0.1, 1.0),
-    "rhotic": Target(0.35, -0.6, 0.3, 0.3, 1.0),
+    "velar": Target(0.55, 0.1, 0.12, 0.05, 1.0),
+    "lateral": Target(0.45, 0.2, 0.18, 0.1, 1.0),
+    "rhotic": Target(0.35, -0.6, 0.18, 0.3, 1.0),
     "labial glide": Target(0.08, -2.0, 0.8, 1.2, 0.3),
     "palatal glide": Target(0.3, 0.8, 0.4, 0.4, 1.0),
-    "close front": Target(0.55, 1.0, 0.7, 0.7, 1.0),
-    "mid front": Target(0.75, 0.8, 0.8, 0.6, 1.0),
-    "open": Target(1.0, 0.2, 1.0, 0.5, 1.0),
-    "mid back": Target(0.6, -1.2, 0.9, 0.9, 1.0),
-    "close back": Target(0.22, -2.0, 0.8, 1.1, 0.5),
-    "front rounded": Target(0.25, -1.7, 0.8, 1.1, 0.5),
+    "close front": Target(0.38, 1.0, 1.2, 0.7, 0.46),
+    "mid front": Target(0.7, 0.8, 1.2, 0.6, 0.78, 0.58),
+    "open": Target(1.0, 0.2, 1.5, 0.5, 1.0, 0.88),
+    "mid back": Target(0.62, -1.2, 1.2, 0.9, 0.72, 0.54),
+    "close back": Target(0.22, -2.0, 1.2, 1.1, 0.36),
+    "front rounded": Target(0.28, -1.7, 1.2, 1.1, 0.42),
     "central": Target(0.55, 0.0, 0.4, 0.2, 1.0),
 }
 """Set by hand from phonetics (vowel height and rounding, place of articulation), scaled on GRID."""
@@ -67,10 +70,14 @@ CLASS_OF_LETTER: dict[str, str] = {
 }
 """What each IPA letter asks of the lips; length, stress and tone marks ask nothing."""
 
-_AHEAD, _BEHIND = 0.09, 0.07
+_AHEAD, _BEHIND = 0.06, 0.05
 """Seconds in which a phone's dominance falls to 1/e before its beginning and after its end."""
-_CLOSING = 0.06
+_CLOSING = 0.04
 """Seconds in which the lips come together and part."""
+_REACH = 0.07
+"""Seconds from a vowel's middle at which its lower bound has gone."""
+_LASTING = 0.05
+"""Seconds from which a vowel reaches its lower bound; shorter ones do by part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +142,10 @@ def lip_track(parts: list[Segment], frames: int, lag: float = 0.0) -> Float[np.n
     near = np.exp(-before / _AHEAD - after / _BEHIND) * strength
     opening = _blend(near * targets[:, 2], targets[:, 0])
     width = _blend(near * targets[:, 3], targets[:, 1])
+    from_middle = np.abs(time - (start + end) / 2) / np.maximum(_REACH, (end - start) / 2)
+    held = 0.5 + 0.5 * np.cos(np.pi * np.clip(from_middle, 0, 1))
+    floor = targets[:, 5] * held * np.clip((end - start) / _LASTING, 0.3, 1)
+    opening = np.maximum(opening, floor.max(1))
     away = np.maximum(before, after) / _CLOSING
     ramp = 0.5 - 0.5 * np.cos(np.pi * np.clip(away, 0, 1))
     ceiling = targets[:, 4] + (1.2 - targets[:, 4]) * ramp

@@ -93,6 +93,8 @@ class Stretch:
     """1 in speech, 0 in silence, `UNKNOWN`."""
     phones: Int8[np.ndarray, " frames"]
     """Index into `models.speech2landmarks.PHONE_CLASSES`, or `UNKNOWN`."""
+    late: float = 0.0
+    """Frames by which the movements follow the sound too late; see `training/speech_lag.py`."""
 
     def __len__(self) -> int:
         """Count the frames."""
@@ -111,6 +113,7 @@ def write_stretch(folder: Path, stretch: Stretch) -> Path:
         rest=stretch.rest.astype(np.float32),
         speech=stretch.speech,
         phones=stretch.phones,
+        late=np.float32(stretch.late),
     )
     return path
 
@@ -131,6 +134,7 @@ def read_stretch(path: Path) -> Stretch:
                 rest=stored["rest"],
                 speech=stored["speech"],
                 phones=stored["phones"],
+                late=float(stored["late"]) if "late" in stored else 0.0,
             )
     except (OSError, KeyError, ValueError) as error:
         msg = f"{path} is not a prepared stretch of speech ({error}); prepare the corpus again"

@@ -15,6 +15,10 @@ _GAP = 0.05
 """Standard deviation of the mouth opening of GRID's speakers, normalized units."""
 
 
+_NEAR = 0.02
+"""Usual distance of a lip landmark from where it should be, normalized units."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Losses:
     """Weight of each part of the loss."""
@@ -25,6 +29,9 @@ class Losses:
     """Squared error of the three lip gaps."""
     closure: float = 1.0
     """What the lips stay open where the real ones are shut."""
+    distance: float = 0.0
+    """Distance of the lip landmarks in the picture plane, not squared: what is scored in the end.
+    It asks for the likeliest movement where squares ask for the mean of all possible ones."""
     spread: float = 0.1
     """Difference of the standard deviations of the opening: regression alone shrinks it."""
     speech: float = 0.1
@@ -69,6 +76,7 @@ def losses(
         "velocity": _mean((error[:, 1:] - error[:, :-1]).square().mean(-1), both),
         "opening": _mean((said - gaps).square().mean(-1), valid),
         "closure": _mean(functional.relu(said - gaps).mean(-1), shut),
+        "distance": _mean(_lip_distance(answer.offsets - batch.offsets) / _NEAR, valid),
         "spread": (_spread(said, valid) - _spread(gaps, valid)).square().mean(),
     }  # fmt: skip
     known = (batch.speech != UNKNOWN).float()
@@ -82,6 +90,14 @@ def losses(
     )
     parts["phones"] = _mean(phones.view_as(named), named)
     return {name: part * getattr(weights, name) for name, part in parts.items()}
+
+
+def _lip_distance(
+    wrong: Float[Tensor, "batch frames 70 3"],
+) -> Float[Tensor, "batch frames"]:
+    # Rounded off below a thousandth of the eye distance, where a distance has no slope.
+    far = wrong[:, :, landmarks.MOUTH, :2].square().sum(-1).add(1e-6).sqrt()
+    return far.mean(-1) - 1e-3
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

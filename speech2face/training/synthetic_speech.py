@@ -44,7 +44,7 @@ VARIANTS = (
 )
 """Of each language's voice."""
 
-_LAG = -0.015
+_LAG = -0.008
 """Seconds by which the model's lips follow the sound: so the correlation of loudness and opening
 peaks where it does in GRID, 0.2 frames after the sound."""
 _LOUD = 90
