@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -131,6 +132,55 @@ def test_the_shipped_size_stays_below_four_million_parameters():
 
     assert sum(p.numel() for p in network.parameters()) < 4_000_000
     assert network.config.delay + 1 <= 5, "200 ms of 40 ms steps"
+
+
+def test_members_answer_together_and_stream_like_one():
+    torch.manual_seed(4)
+    both = Speech2LandmarksNetwork(replace(TINY, members=2)).eval()
+    tensors = both.state_dict()
+    apart = [Speech2LandmarksNetwork(TINY).eval() for _ in range(2)]
+    own = set(apart[0].state_dict())
+    apart[0].load_state_dict({name: tensors[name] for name in own})
+    statistics = {"rest_mean", "rest_scale", "offset_scale", "gain"}
+    apart[1].load_state_dict(
+        {name: tensors[name if name in statistics else f"others.0.{name}"] for name in own}
+    )
+    sound, asked = mel(12), condition()
+
+    whole = both(sound, asked)[0]
+    first, state = both(sound[:, : 5 * MEL_PER_STEP], asked)
+    second, _ = both(sound[:, 5 * MEL_PER_STEP :], asked, state)
+
+    each = [one(sound, asked)[0] for one in apart]
+    torch.testing.assert_close(whole.offsets, (each[0].offsets + each[1].offsets) / 2)
+    torch.testing.assert_close(
+        torch.cat([first.offsets, second.offsets], 1), whole.offsets, atol=1e-5, rtol=1e-4
+    )
+    assert not torch.equal(each[0].offsets, each[1].offsets)
+
+
+def test_members_know_the_statistics_of_the_first_even_after_loading():
+    both = Speech2LandmarksNetwork(replace(TINY, members=3)).eval()
+    tensors = both.state_dict()
+    tensors["offset_scale"] = torch.full_like(tensors["offset_scale"], 7.0)
+
+    both.load_state_dict(tensors)
+
+    assert all((other.offset_scale == 7.0).all() for other in both.others)
+    assert not any(name.startswith("others.0.offset_scale") for name in tensors)
+
+
+def test_members_learn_from_examples_of_their_own():
+    both = Speech2LandmarksNetwork(replace(TINY, members=2, dropout=0.0)).train()
+
+    answer, _ = both(mel(6, batch=4), condition(4))
+    answer.offsets[:2].square().sum().backward()
+
+    gradients = {name: value.grad for name, value in both.named_parameters()}
+    assert gradients["front.0.conv.weight"].abs().max() > 0
+    assert gradients["others.0.front.0.conv.weight"].abs().max() == 0
+    with pytest.raises(InputError, match="examples"):
+        both(mel(6, batch=1), condition(1))
 
 
 def test_sizes_that_make_no_network_are_refused():

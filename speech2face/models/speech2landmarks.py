@@ -6,7 +6,8 @@ a step is 40 ms of sound, so frame i of the face is known when the sound has rea
 result is the same as in one piece.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -54,6 +55,9 @@ class Speech2LandmarksConfig:
     """Steps of 40 ms by which the answer is late: look-ahead, with the step itself, of 200 ms."""
     dropout: float = 0.2
     """While training only."""
+    members: int = 1
+    """Networks of these sizes whose answers are averaged. What each has learnt of its few people
+    alone averages out, which helps with people that none has heard."""
 
     def __post_init__(self) -> None:
         """Accept lists where a file gave them, and check what no type can.
@@ -62,7 +66,9 @@ class Speech2LandmarksConfig:
             InputError: A size is not positive.
         """
         object.__setattr__(self, "dilations", tuple(self.dilations))
-        sizes = (self.bands, self.channels, self.hidden, self.layers, self.condition)
+        sizes = (
+            self.bands, self.channels, self.hidden, self.layers, self.condition, self.members,
+        )  # fmt: skip
         if min(*sizes, *self.dilations) < 1 or self.delay < 0:
             msg = f"the sizes of a Speech2Landmarks network must be positive, got {self}"
             raise InputError(msg)
@@ -166,6 +172,16 @@ class Speech2LandmarksNetwork(nn.Module):
         self.register_buffer("rest_scale", torch.ones(points))
         self.register_buffer("offset_scale", torch.ones(points))
         self.register_buffer("gain", torch.ones(()))
+        self.others: nn.ModuleList = nn.ModuleList(
+            self._another() for _ in range(config.members - 1)
+        )
+
+    def _another(self) -> "Speech2LandmarksNetwork":
+        """Make a member that knows the same statistics, and stores them nowhere else."""
+        other = Speech2LandmarksNetwork(replace(self.config, members=1))
+        for name in ("rest_mean", "rest_scale", "offset_scale", "gain"):
+            other.register_buffer(name, getattr(self, name), persistent=False)
+        return other
 
     def _convs(self) -> list[CausalConv]:
         return [conv for conv in (*self.front, *self.context) if isinstance(conv, CausalConv)]
@@ -176,7 +192,8 @@ class Speech2LandmarksNetwork(nn.Module):
         first = [self.level.start(mel)]
         convs = [conv.start(wide) for conv in self._convs()]
         hidden = mel.new_zeros(len(mel), self.config.layers, self.config.hidden)
-        return [*first, *convs, hidden]
+        own = [*first, *convs, hidden]
+        return own * (1 + len(self.others))
 
     def forward(
         self,
@@ -195,6 +212,51 @@ class Speech2LandmarksNetwork(nn.Module):
             The answer to each step and the state for the next chunk.
         """
         past = self.start(mel) if state is None else state
+        if not self.others:
+            return self._hear(mel, condition, past)
+        members = [self._hear, *(other._hear for other in self._members())]  # noqa: SLF001
+        size = len(past) // len(members)
+        pasts = [past[i * size : (i + 1) * size] for i in range(len(members))]
+        if self.training:
+            return self._learn_apart(members, mel, condition, pasts)
+        heard = [hear(mel, condition, own) for hear, own in zip(members, pasts, strict=True)]
+        answers, after = zip(*heard, strict=True)
+        together = (torch.stack(parts).mean(0) for parts in zip(*answers, strict=True))
+        return Answer(*together), [memory for own in after for memory in own]
+
+    def _members(self) -> list["Speech2LandmarksNetwork"]:
+        return [other for other in self.others if isinstance(other, Speech2LandmarksNetwork)]
+
+    @staticmethod
+    def _learn_apart(
+        members: list[Callable[[Tensor, Condition, State], tuple[Answer, State]]],
+        mel: Tensor,
+        condition: Condition,
+        pasts: list[State],
+    ) -> tuple[Answer, State]:
+        """Let every member answer to its own examples only, so that they stay independent.
+
+        What is remembered afterwards is of those examples only: training hears no second chunk.
+
+        Raises:
+            InputError: There are fewer examples than members.
+        """
+        if len(mel) < len(members):
+            msg = f"{len(mel)} examples for {len(members)} members; expected one each, take more"
+            raise InputError(msg)
+        answers: list[Answer] = []
+        after: State = []
+        places = torch.arange(len(mel), device=mel.device).chunk(len(members))
+        for hear, own, past in zip(members, places, pasts, strict=True):
+            asked = Condition(*(part[own] for part in condition))
+            answer, memories = hear(mel[own], asked, [memory[own] for memory in past])
+            answers.append(answer)
+            after += memories
+        return Answer(*(torch.cat(parts) for parts in zip(*answers, strict=True))), after
+
+    def _hear(
+        self, mel: Float[Tensor, "batch frames bands"], condition: Condition, past: State
+    ) -> tuple[Answer, State]:
         level, after_level = self.level(mel, past[0])
         # Decibels below the speaker's level, cut at -60 dB: nothing quieter is worth hearing.
         frames = (mel - level[..., None]).clamp(min=-14) / 4 + 1.5
