@@ -14,7 +14,7 @@ from speech2face.errors import InputError
 from speech2face.models.fast import FastGenerator
 from speech2face.models.fast_motion import sample
 from speech2face.synthesis.pairs import write_identity
-from speech2face.training.fast import FILE, FastTask, draw, open_task, ship, start_network
+from speech2face.training.fast import FILE, FastTask, Phase, draw, open_task, ship, start_network
 from speech2face.training.fast_losses import FastLosses, importance, losses
 from speech2face.training.fast_pairs import PairSampler, whole
 from speech2face.training.loop import CHECKPOINT, run
@@ -164,3 +164,28 @@ def test_the_shipped_recipe_is_read() -> None:
     training = read_training(find_recipe("facevid2vid-fast"), {"steps": 7})
 
     assert training.config.steps == 7
+
+
+def test_threads_that_draw_ahead_change_nothing() -> None:
+    plain, ahead = (FastTask(replace(recipe(), workers=count), people()) for count in (0, 2))
+    for step in (0, 1, 2, 30):
+        one, other = (
+            task.losses(step, np.random.default_rng((5, step, 0)), torch.device("cpu"))
+            for task in (plain, ahead)
+        )
+        assert one["pixel"].item() == other["pixel"].item()
+
+
+def test_a_game_against_a_judge_runs_and_moves_both(pairs: Path, tmp_path: Path) -> None:
+    short = replace(recipe(4), adversarial=0.1, every=2, preview_every=4)
+    short = replace(short, phases=(Phase(side=64, batch=1),))
+    task = open_task(short, pairs)
+    before = {name: one.state_dict() for name, one in task.modules().items()}
+    before = {name: {k: v.clone() for k, v in one.items()} for name, one in before.items()}
+
+    run(task, short, tmp_path, device="cpu")
+
+    for name, module in task.modules().items():
+        assert any(not torch.equal(v, before[name][k]) for k, v in module.state_dict().items())
+    row = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[0])
+    assert {"fooled", "matched", "judged"} <= set(row)

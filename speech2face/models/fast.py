@@ -156,7 +156,7 @@ class _Encoder(nn.Module):
         quarter = self.quarter(self.to_quarter(half))
         around = self.from_eighth(self.eighth(self.to_eighth(quarter)))
         quarter = quarter + functional.interpolate(around, scale_factor=2, mode="bilinear")
-        return half, quarter, self.show(quarter)
+        return half.float(), quarter.float(), self.show(quarter).float()
 
 
 class _MotionNetwork(nn.Module):
@@ -181,7 +181,7 @@ class _MotionNetwork(nn.Module):
         low = functional.interpolate(self.bottom(middle), scale_factor=2, mode="bilinear")
         up = functional.interpolate(self.up(middle + low), scale_factor=2, mode="bilinear")
         features = self.end(fine + up)
-        return features, self.change(features)
+        return features.float(), self.change(features).float()
 
 
 class _Decoder(nn.Module):
@@ -199,7 +199,7 @@ class _Decoder(nn.Module):
         self, low: Float[Tensor, "b c h4 w4"], high: Float[Tensor, "b d h2 w2"]
     ) -> tuple[Tensor, Tensor]:
         features = self.high(torch.cat([self.rise(self.low(low)), high], 1))
-        out = self.out(features)
+        out = self.out(features).float()
         return functional.pixel_shuffle(out[:, :16], 2), out[:, 16:]
 
 
@@ -302,7 +302,7 @@ class FastGenerator(nn.Module):
         wide = functional.interpolate(smooth, size=half, mode="bilinear")
         smooth = torch.cat([wide[:, :2] + last, wide[:, 2:]], 1)
         size = state.photo.shape[2:]
-        warped = sample(state.photo, flow_at(smooth, slit_shares(keypoints, *size)))
+        warped = sample(state.photo, flow_at(smooth, slit_shares(keypoints, *size)), "bicubic")
         work = drawn.shape[2:]
         shut = torch.sigmoid(drawn.new_tensor(_SHUT))
         seen = (torch.sigmoid(drawn[:, 3:] + _SHUT) - shut) / (1 - shut)

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from speech2face import landmarks
 from speech2face.geometry import identity_grid, warp
@@ -117,6 +118,18 @@ def motion(
         rows: Of the grid.
         columns: Of the grid.
     """
+    with torch.autocast(source.device.type, enabled=False):
+        # Eight bits of precision are not enough to place anything.
+        return _motion(source.float(), driving.float(), border.float(), rows, columns)
+
+
+def _motion(
+    source: Float[Tensor, "batch points 3"],
+    driving: Float[Tensor, "batch points 3"],
+    border: Float[Tensor, "batch pinned 2"],
+    rows: int,
+    columns: int,
+) -> Motion:
     unit = unit_of(source)
     where = identity_grid(rows, columns, source.device).reshape(1, -1, 2)
     shift = source - driving
@@ -328,7 +341,7 @@ def _activity(
     near = torch.softmax(-distance / (2 * (_ACTIVE_NEAR * unit) ** 2), 2)
     moved = shift[..., :2].abs().sum(2, keepdim=True) / unit
     active = 1 - torch.exp(-(near @ moved) / _ACTIVE_FROM)
-    return torch.nn.functional.interpolate(
+    return functional.interpolate(
         active.mT.unflatten(2, coarse), size=(rows, columns), mode="bilinear"
     )
 
@@ -345,15 +358,27 @@ def flow_at(
     """
     size = shares.shape[2:]
     if smooth.shape[2:] != size:
-        smooth = torch.nn.functional.interpolate(smooth, size=size, mode="bilinear")
+        smooth = functional.interpolate(smooth, size=size, mode="bilinear")
     return smooth[:, :2] + smooth[:, 2:4] * shares[:, :1] + smooth[:, 4:] * shares[:, 1:]
 
 
 def sample(
     picture: Float[Tensor, "batch channels height width"],
-    flow: Float[Tensor, "batch 2 height width"],
-) -> Float[Tensor, "batch channels height width"]:
-    """Fetch every place of the driving picture from where the flow says."""
+    flow: Float[Tensor, "batch 2 height2 width2"],
+    mode: str = "bilinear",
+) -> Float[Tensor, "batch channels height2 width2"]:
+    """Fetch every place of the driving picture from where the flow says.
+
+    Args:
+        picture: The source, or its features.
+        flow: Backward, normalized, at the resolution wanted.
+        mode: How to interpolate: bilinear, or bicubic, which keeps what is sharp sharp.
+    """
     height, width = flow.shape[2:]
     grid = identity_grid(height, width, flow.device)
-    return warp(picture, flow.permute(0, 2, 3, 1) + grid)
+    places = flow.permute(0, 2, 3, 1) + grid
+    if mode == "bilinear":
+        return warp(picture, places)
+    return functional.grid_sample(
+        picture, places, mode=mode, padding_mode="border", align_corners=False
+    )

@@ -1,7 +1,9 @@
 """What training.loop needs to train the fast generator: `speech2face train facevid2vid-fast.toml`."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -17,6 +19,7 @@ from speech2face.training.fast_losses import FastLosses, importance, losses
 from speech2face.synthesis.pairs import IdentityFrames, is_held_out, list_identities, read_identity
 from speech2face.training.fast_pairs import PairBatch, PairSampler, whole
 from speech2face.training.loop_config import LoopConfig
+from speech2face.training.perceptual import PerceptualDistance
 from speech2face.training.toml_config import from_table
 
 FILE = "fast.safetensors"
@@ -58,6 +61,10 @@ class FastRecipe(LoopConfig):
     """Held-out identities of each kind that previews score, at most."""
     network: FastConfig = field(default_factory=FastConfig)
     losses: FastLosses = field(default_factory=FastLosses)
+    adversarial: float = 0.0
+    """Weight of a discriminator's losses; 0: there is none."""
+    workers: int = 0
+    """Threads that draw the batches of coming steps; 0: each is drawn when it is wanted."""
 
     def phase_at(self, step: int) -> Phase:
         """Give the phase that a step belongs to."""
@@ -97,6 +104,11 @@ class FastTask:
         self.network: FastGenerator = start_network(recipe)
         self.sampler: PairSampler = PairSampler(identities, recipe.shares)
         self.held_out: Sequence[IdentityFrames] = held_out
+        self._pool: ThreadPoolExecutor | None = None
+        self._ahead: dict[int, Future[PairBatch]] = {}
+        self.perceptual: PerceptualDistance | None = (
+            PerceptualDistance() if recipe.losses.perceptual > 0 else None
+        )
 
     def modules(self) -> dict[str, nn.Module]:
         """Give the network."""
@@ -106,17 +118,43 @@ class FastTask:
         self, step: int, rng: np.random.Generator, device: torch.device
     ) -> dict[str, Tensor]:
         """Draw a batch of pairs and compare the network's pictures."""
-        phase = self.recipe.phase_at(step)
-        if phase.close and step % 2:
-            batch = self.sampler.draw(rng, phase.close_batch, phase.close, close=True)
-        else:
-            batch = self.sampler.draw(rng, phase.batch, phase.side)
-        batch = batch.to(device)
+        return self.compare(step, rng, device)[2]
+
+    def compare(
+        self, step: int, rng: np.random.Generator, device: torch.device
+    ) -> tuple[PairBatch, FastFrames, dict[str, Tensor]]:
+        """Draw a step's batch, and give it with the network's pictures and the losses."""
+        batch = self._batch(step, rng).to(device)
         made = draw(self.network, batch)
         weight = importance(
             batch.driving_keypoints, batch.driving.shape[2:], self.recipe.losses.features
         )
-        return losses(made, batch, self.recipe.losses, weight)
+        found = losses(made, batch, self.recipe.losses, weight)
+        if self.perceptual is not None:
+            share = self.recipe.losses.perceptual
+            found["perceptual"] = share * self.perceptual.to(device)(made.image, batch.driving)
+        return batch, made, found
+
+    def _batch(self, step: int, rng: np.random.Generator) -> PairBatch:
+        """Draw a step's batch, or fetch it from the threads that draw ahead."""
+        if self.recipe.workers == 0:
+            return self._draw(step, rng)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.recipe.workers)
+        state = rng.bit_generator.seed_seq.entropy  # pyright: ignore[reportAttributeAccessIssue]
+        seed, _, *rest = state
+        for coming in range(step, step + 2 * self.recipe.workers):
+            if coming not in self._ahead:
+                # Just as the loop would seed it, so that threads change nothing.
+                own = np.random.default_rng((seed, coming, *rest))
+                self._ahead[coming] = self._pool.submit(self._draw, coming, own)
+        return self._ahead.pop(step).result()
+
+    def _draw(self, step: int, rng: np.random.Generator) -> PairBatch:
+        phase = self.recipe.phase_at(step)
+        if phase.close and step % 2:
+            return self.sampler.draw(rng, phase.close_batch, phase.close, close=True)
+        return self.sampler.draw(rng, phase.batch, phase.side)
 
     @torch.no_grad()
     def preview(self, folder: Path) -> dict[str, float]:
@@ -187,6 +225,9 @@ def open_task(recipe: FastRecipe, folder: Path) -> FastTask:
             learnt += map(read_identity, list_identities(folder / kind, held_out=False))
             away = [path for path in list_identities(folder / kind) if is_held_out(path)]
             held_out += map(read_identity, _spread_over(away, recipe.scored))
+    if recipe.adversarial > 0:
+        game = import_module("speech2face.training.fast_game")
+        return game.FastGame(recipe, learnt, held_out)
     return FastTask(recipe, learnt, held_out)
 
 

@@ -46,6 +46,8 @@ class FastLosses:
     """The network's picture must be seen where the source shows nothing of what is wanted."""
     seen: float = 0.005
     """Price of hiding the photograph."""
+    perceptual: float = 0.0
+    """Distance of features (`perceptual`); 0 does without that network."""
 
 
 def losses(
