@@ -290,7 +290,7 @@ class FastGenerator(nn.Module):
         state: FastState,
         keypoints: Float[Tensor, "batch points 3"],
         inputs: tuple[Tensor, Tensor, Tensor],
-        smooth: Float[Tensor, "batch 6 rows4 columns4"],
+        smooth: Float[Tensor, "batch 8 rows4 columns4"],
         active: Float[Tensor, "batch 1 rows4 columns4"],
     ) -> FastFrames:
         """Let the decoder finish and lay its picture over the photograph."""
@@ -330,9 +330,9 @@ def _clues(
     """Give the prior's smooth flows, how active places are, and the motion network's clues."""
     found = motion(state.keypoints, keypoints, state.border, rows, columns)
     others = torch.stack([-found.base, found.rigid - found.base, found.gaze], 1)
-    smooth = torch.cat([found.base, found.above, found.below], 1)
+    smooth = torch.cat([found.base, found.above, found.below, found.gaze], 1)
     unit = unit_of(keypoints)[..., None]
-    shifts = torch.cat([smooth, others[:, 1], others[:, 2]], 1) / unit
+    shifts = torch.cat([smooth[:, :6], others[:, 1], others[:, 2]], 1) / unit
     wide = (unit * rows / _TYPICAL - 1).expand_as(found.active)
     place = torch.cat([found.depth, found.active, wide], 1)
     return smooth, found.active, _Clues(others, torch.cat([shifts * 4, place], 1))

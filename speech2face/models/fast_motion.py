@@ -81,7 +81,7 @@ class Motion:
     rigid: Float[Tensor, "batch 2 rows columns"]
     """The skull's flow, as an affine map."""
     gaze: Float[Tensor, "batch 2 rows columns"]
-    """The irises' flow; zero away from the eyes."""
+    """The irises' flow against that of their eyes' corners; zero away from them."""
     depth: Float[Tensor, "batch 1 rows columns"]
     """How much farther from the viewer the source lay (units)."""
     active: Float[Tensor, "batch 1 rows columns"]
@@ -159,15 +159,15 @@ def _motion(
 
 def slit_shares(
     driving: Float[Tensor, "batch points 3"], rows: int, columns: int
-) -> Float[Tensor, "batch 2 rows columns"]:
-    """Tell how far each pixel belongs to the upper and to the lower side of a mouth or an eye.
+) -> Float[Tensor, "batch 3 rows columns"]:
+    """Tell how far pixels belong to the upper or lower side of a slit, or to an open eye.
 
-    The two shares are 0 away from them; the step between the sides is one pixel wide.
+    All three are 0 away from mouth and eyes; the steps between them are a pixel wide.
     """
     unit = unit_of(driving)[:, 0]
     x, y = _axes(rows, columns, driving.device)
     pixel = 2 / rows
-    shares = driving.new_zeros(len(driving), 2, rows, columns)
+    shares = driving.new_zeros(len(driving), 3, rows, columns)
     for number, (upper, lower) in enumerate(_SLITS):
         top, bottom = _edge(driving, upper, x), _edge(driving, lower, x)
         middle = (top + bottom) / 2
@@ -181,7 +181,12 @@ def slit_shares(
         reach = reach * _soft_step(high[:, None] - y, soft[..., None])
         reach = reach * _between(driving, upper, x, soft)[:, None]
         lower_side = ((y - middle[:, None]) / pixel + 0.5).clamp(0, 1)
-        shares = shares + torch.stack([reach * (1 - lower_side), reach * lower_side], 1)
+        hole = torch.zeros_like(reach)
+        if number > 0:
+            hole = _hole(y, top[:, None], bottom[:, None], pixel)
+            hole = hole * _between(driving, upper, x, unit * 0.01)[:, None]
+            reach = reach * (1 - hole)
+        shares = shares + torch.stack([reach * (1 - lower_side), reach * lower_side, hole], 1)
     return shares
 
 
@@ -201,13 +206,11 @@ def draw(
     for upper, lower in _SLITS:
         top, bottom = _edge(keypoints, upper, x)[:, None], _edge(keypoints, lower, x)[:, None]
         across = _between(keypoints, upper, x, unit * 0.01)[:, None]
-        hole = ((y - top) / pixel + 0.5).clamp(0, 1) * ((bottom - y) / pixel + 0.5).clamp(0, 1)
-        holes.append(hole * ((bottom - top) / pixel).clamp(0, 1) * across)
+        holes.append(_hole(y, top, bottom, pixel) * across)
         off = (y - (top + bottom) / 2) / (0.02 * unit[..., None] + pixel)
         lines.append(torch.exp(-(off**2)) * across)
     low, high = (_edge(keypoints, edge, x)[:, None] for edge in _OUTER_LIPS)
-    lips = ((y - low) / pixel + 0.5).clamp(0, 1) * ((high - y) / pixel + 0.5).clamp(0, 1)
-    lips = lips * _between(keypoints, _OUTER_LIPS[0], x, unit * 0.01)[:, None]
+    lips = _hole(y, low, high, pixel) * _between(keypoints, _OUTER_LIPS[0], x, unit * 0.01)[:, None]
     eyes = holes[1] + holes[2]
     irises = torch.zeros_like(eyes)
     for iris in _IRISES:
@@ -243,6 +246,12 @@ def _between(
     """Tell which columns lie between an edge's two ends."""
     left, right = keypoints[:, places[0], :1], keypoints[:, places[-1], :1]
     return _soft_step(x - left, soft) * _soft_step(right - x, soft)
+
+
+def _hole(y: Tensor, top: Tensor, bottom: Tensor, pixel: float) -> Tensor:
+    """Tell how much of each pixel lies between two edges; nothing if they meet."""
+    inside = ((y - top) / pixel + 0.5).clamp(0, 1) * ((bottom - y) / pixel + 0.5).clamp(0, 1)
+    return inside * ((bottom - top) / pixel).clamp(0, 1)
 
 
 def _soft_step(values: Tensor, soft: Tensor) -> Tensor:
@@ -321,10 +330,12 @@ def _gaze(
     where: Float[Tensor, "1 places 2"],
 ) -> Float[Tensor, "batch 2 places"]:
     flow = shift.new_zeros(len(shift), where.shape[1], 2)
-    for iris in _IRISES:
+    for iris, (edge, _) in zip(_IRISES, _SLITS[1:], strict=True):
         centre, radius = _disc(driving, iris)
+        corners = shift[:, [edge[0], edge[-1]], :2].mean(1, keepdim=True)
+        turned = shift[:, iris, :2].mean(1, keepdim=True) - corners
         distance = ((where - centre[:, None]) / (_IRIS_REACH * radius[:, None])).square().sum(2)
-        flow = flow + torch.exp(-distance)[..., None] * shift[:, iris, :2].mean(1, keepdim=True)
+        flow = flow + torch.exp(-distance)[..., None] * turned
     return flow.mT
 
 
@@ -347,19 +358,22 @@ def _activity(
 
 
 def flow_at(
-    smooth: Float[Tensor, "batch 6 rows columns"],
-    shares: Float[Tensor, "batch 2 height width"],
+    smooth: Float[Tensor, "batch 8 rows columns"],
+    shares: Float[Tensor, "batch 3 height width"],
 ) -> Float[Tensor, "batch 2 height width"]:
-    """Put the flow of base, upper and lower sides together at a finer resolution.
+    """Put the flow of base, upper and lower sides and eyes together at a finer resolution.
 
     Args:
-        smooth: The base flow and what the upper and the lower sides add, (x, y) each.
+        smooth: The base flow and what upper sides, lower sides and gaze add, (x, y) each.
         shares: What `slit_shares` gives at the resolution wanted.
     """
     size = shares.shape[2:]
     if smooth.shape[2:] != size:
         smooth = functional.interpolate(smooth, size=size, mode="bilinear")
-    return smooth[:, :2] + smooth[:, 2:4] * shares[:, :1] + smooth[:, 4:] * shares[:, 1:]
+    flow = smooth[:, :2]
+    for part in range(3):
+        flow = flow + smooth[:, 2 * part + 2 : 2 * part + 4] * shares[:, part : part + 1]
+    return flow
 
 
 def sample(
