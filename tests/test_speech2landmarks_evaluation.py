@@ -1,5 +1,6 @@
 import json
-import sys
+from dataclasses import asdict, replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,31 @@ import pytest
 import torch
 from spoken import corpora, stretch
 
+from speech2face.checkpoints.store import write_weights
+from speech2face.errors import InputError
 from speech2face.evaluation import speech2landmarks as evaluation
 from speech2face.evaluation.speech_conditions import CONDITIONS, conditions_table, noisy, telephone
-from speech2face.evaluation.speech_scores import closure_frames, opening, row_of, score
+from speech2face.evaluation.speech_criteria import criteria_table, sanity_table
+from speech2face.evaluation.speech_rows import OURS, UNSEEN, FromEnergy
+from speech2face.evaluation.speech_scores import (
+    closure_frames,
+    open_vowels,
+    opening,
+    punctual,
+    row_of,
+    score,
+)
+from speech2face.evaluation.speech_sheet import ROWS, Triple, choose, render, sheet
+from speech2face.evaluation.speech_streaming import pieces, streaming_table
+from speech2face.evaluation.sync_network import SyncScorer, sync_table
+from speech2face.face.portrait import prepare_portrait
+from speech2face.media.encode import VideoWriter
+from speech2face.media.image import read_image
 from speech2face.models.speech2landmarks import Speech2LandmarksConfig, Speech2LandmarksNetwork
+from speech2face.models.sync import SyncConfig, SyncNetwork
+from speech2face.pipeline import Speech2Face
 from speech2face.stages.speech2landmarks import Speech2Landmarks
-from speech2face.training.speech2landmarks import Recipe
+from speech2face.training.speech_recipe import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +92,7 @@ def test_closures_are_read_from_word_times(tmp_path: Path):
 def test_energy_alone_opens_a_mouth_that_follows_loudness():
     clips = [stretch(f"a{i}", "grid-s1", seed=i) for i in range(4)]
 
-    moved = evaluation.FromEnergy(clips)(clips[0])
+    moved = FromEnergy(clips)(clips[0])
 
     assert score(clips[0], moved, []).r > 0.6
 
@@ -92,36 +112,175 @@ def test_the_table_of_conditions_starts_without_change(stage: Speech2Landmarks):
     assert table.rows[0]["change of the movement, %"] == 0
 
 
-def test_the_command_writes_tables_and_a_plot(
-    tmp_path: Path, stage: Speech2Landmarks, monkeypatch: pytest.MonkeyPatch
-):
-    from dataclasses import asdict
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory, stage: Speech2Landmarks) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+    write_weights(path, stage.network.state_dict(), asdict(stage.network.config))
+    return path
 
-    from speech2face.checkpoints.store import write_weights
 
-    prepared, weights, out = (
-        corpora(tmp_path / "prepared"),
-        tmp_path / "w.safetensors",
-        tmp_path / "out",
-    )
-    write_weights(weights, stage.network.state_dict(), asdict(stage.network.config))
-    monkeypatch.setattr(
-        sys,
-        "argv",
-        ["evaluate", "--prepared", str(prepared), "--weights", str(weights), "--out", str(out)],
-    )
+@pytest.fixture(scope="module")
+def sync_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    network = SyncNetwork(SyncConfig(channels=8, blocks=1, size=8))
+    path = tmp_path_factory.mktemp("sync") / "sync.safetensors"
+    write_weights(path, network.state_dict(), asdict(network.config))
+    return path
 
-    evaluation.main()
+
+def test_the_command_writes_tables_and_a_plot(tmp_path: Path, weights: Path, sync_weights: Path):
+    prepared, out = corpora(tmp_path / "prepared"), tmp_path / "out"
+
+    evaluation.main([
+        "--prepared", str(prepared), "--weights", str(weights), "--out", str(out),
+        "--sync-weights", str(sync_weights), "--other", str(weights),
+    ])  # fmt: skip
 
     text = (out / "speech2landmarks.md").read_text(encoding="utf-8")
     rows = json.loads((out / "speech2landmarks.json").read_text(encoding="utf-8"))["rows"]
-    assert {row["clips of"] for row in rows} == {"s1 (new clips)", "s31 (new person)"}
+    assert {row["clips of"] for row in rows} == {
+        "s1 (new clips)", "s31 (new person)", "new clips", "new people",
+    }  # fmt: skip
     by_row = {row["row"]: row for row in rows if row["clips of"].startswith("s31")}
+    assert {row["n"] for row in by_row.values()} == {8}
     assert by_row["ground truth"]["r"] == pytest.approx(1)
+    assert by_row["ground truth"]["error / energy"] == pytest.approx(0)
     assert by_row["rest"]["error / rest"] == pytest.approx(1)
     assert by_row["real, 5 frames late"]["best lag"] == 5
-    assert "other conditions" in text
+    assert by_row["real, 5 frames late"]["lag within ±1, over 10"] == 0
+    assert all(abs(row["sync"]) <= 1 for row in rows)
+    for title in ("other conditions", "be believed", "streaming", "sync network", "asked for"):
+        assert title in text
+    checks = json.loads((out / "speech2landmarks_sanity.json").read_text(encoding="utf-8"))["rows"]
+    assert checks[0]["new people"] == "yes"
     assert (out / "speech2landmarks.png").stat().st_size > 10_000
+
+
+def test_a_folder_without_clips_is_refused(tmp_path: Path):
+    with pytest.raises(InputError, match="held out"):
+        evaluation.main(["--prepared", str(tmp_path)])
+
+
+def test_sheets_without_recordings_are_refused(tmp_path: Path):
+    with pytest.raises(InputError, match="--data and --out"):
+        evaluation.main(["--prepared", str(tmp_path), "--sheets", "2"])
+
+
+def test_an_open_vowel_that_stays_shut_counts_and_a_short_one_does_not():
+    clip = stretch("a", "grid-s1")
+    phones = np.zeros(75, np.int8)
+    phones[20:25] = phones[40:42] = 13
+    clip = replace(clip, phones=phones)
+    gaping = np.zeros_like(clip.offsets)
+    gaping[:, 65:68, 1] = 0.1
+
+    assert open_vowels(clip) == [(20, 25)]
+    assert (score(clip, 0 * gaping, []).swallowed, score(clip, gaping, []).swallowed) == (1, 0)
+
+
+def test_groups_of_ten_are_late_when_their_movements_are():
+    clips = [stretch(f"a{i}", "grid-s1", seed=i) for i in range(12)]
+
+    def late(lag: int) -> float | None:
+        return punctual([score(one, np.roll(one.offsets, lag, 0), []) for one in clips])
+
+    assert (late(0), late(1), late(3)) == (1, 1, 0)
+    assert punctual([score(one, 0 * one.offsets, []) for one in clips]) is None
+
+
+def test_criteria_hold_figures_against_their_limits():
+    rows = {
+        OURS: {"error / rest": 0.5, "r": 0.9, "amplitude": 1.3, "closures met": None},
+        "wrong audio": {"r": 0.4},
+    }
+
+    table = criteria_table({UNSEEN: rows})
+
+    met = {row["what"]: row["met"] for row in table.rows}
+    assert met["lip error over that of rest"] == "yes"
+    assert met["r above wrong audio"] == "yes"
+    assert met["amplitude"] == "no"
+    assert met["closures met"] is None
+    assert {row["of"] for row in table.rows} == {UNSEEN}
+
+
+def test_rows_in_the_wrong_order_are_called_out():
+    names = (OURS, "ground truth", "rest", "from energy", "wrong audio", "real, 5 frames late")
+    same = {name: {"error": 0.1, "r": 0.5, "error / rest": 0.5, "best lag": 0} for name in names}
+
+    table = sanity_table({"all": same})
+
+    assert sum(row["all"] == "NO" for row in table.rows) == 10
+
+
+def test_streaming_gives_what_one_piece_gives(stage: Speech2Landmarks):
+    table = streaming_table([stretch("a", "grid-s1")], stage, [stage])
+
+    assert [row["largest difference"] for row in table.rows[:4]] == pytest.approx([0] * 4, abs=1e-5)
+    assert table.rows[4]["look-ahead, ms"] == 200
+    assert table.rows[5]["lost by the scored, %"] == pytest.approx(0)
+    assert [len(piece) for piece in pieces(np.zeros(10), 4)] == [4, 4, 2]
+
+
+def test_the_sync_table_moves_sound_and_lips_against_each_other(sync_weights: Path):
+    class Remembering(SyncScorer):
+        def window(self, samples: np.ndarray, offsets: np.ndarray, sound: int, lips: int) -> float:
+            seen.append((sound - lips, bool(offsets.any())))
+            return super().window(samples, offsets, sound, lips)
+
+    seen: list[tuple[int, bool]] = []
+    clips = [stretch(f"a{i}", "grid-s1", seed=i) for i in range(2)]
+
+    table = sync_table(clips, Remembering(sync_weights))
+
+    assert seen[:4] == [(0, True), (-5, True), (5, True), (0, True)]
+    assert seen[5] == (0, False)
+    assert [row["windows"] for row in table.rows if row["clips of"] == "all"] == [8] * 6
+    assert all(abs(row["sync"]) <= 1 for row in table.rows)
+
+
+def test_clips_for_sheets_come_from_all_speakers_in_turn():
+    clips = [stretch(f"{who}_{i}", f"grid-{who}") for who in ("s1", "s31") for i in range(9)]
+
+    chosen = choose(clips, 4)
+
+    assert [clip.name for clip in chosen] == ["s1_0", "s31_0", "s1_8", "s31_8"]
+
+
+def test_a_sheet_shows_every_frame_three_times(portrait: Path, engine: Speech2Face):
+    picture = prepare_portrait(read_image(portrait), engine.tracker, size=64)
+    frames = np.zeros((17, 64, 64, 3), np.uint8)
+
+    drawn = sheet(Triple(rows=(frames, frames, frames), portrait=picture))
+
+    assert drawn.shape[0] % (2 * len(ROWS)) == 0, "two bands of three rows"
+    assert drawn.shape[1] % 15 == 0
+
+
+def test_a_recording_is_drawn_from_its_sound_and_from_its_landmarks(
+    portrait: Path, engine: Speech2Face, stage: Speech2Landmarks, tmp_path: Path
+):
+    picture = read_image(portrait)
+    video = tmp_path / "clip.mp4"
+    with VideoWriter(
+        video, size=(picture.shape[1], picture.shape[0]), fps=Fraction(25), sound=None,
+        overwrite=False, tags={},
+    ) as writer:  # fmt: skip
+        for _ in range(26):
+            writer.write(picture)
+    clip = stretch("s1_clip", "grid-s1", 26)
+    opened = np.sin(np.arange(26) / 3).clip(0)
+    clip.offsets[:, [*range(55, 60), 65, 66, 67], 1] = 0.15 * opened[:, None]
+
+    triple = render(engine, stage, clip, video)
+
+    real, _, truth = triple.rows
+    assert real.shape == truth.shape == (26, 256, 256, 3)
+    moved = np.abs(truth.astype(int) - truth[:1]).mean((1, 2, 3))
+    assert np.corrcoef(moved, opened)[0, 1] > 0.8
+    assert np.abs(real.astype(int) - real[:1]).mean() < 2
+    with pytest.raises(InputError, match="prepare the corpus again"):
+        render(engine, stage, stretch("s1_clip", "grid-s1", 40), video)
 
 
 def test_the_shipped_network_is_scored_where_no_file_is_named():

@@ -1,149 +1,170 @@
 """How well Speech2Landmarks reads lips from sound.
 
-`python -m speech2face.evaluation.speech2landmarks --data DIR --prepared DIR` prints the table.
 Scored are held-out people and held-out clips of GRID against the face-mesh teacher's landmarks of
 the real video, with the sanity rows: ground truth, the resting mouth, an opening made from energy
 alone, another clip's sound, and the real movement 5 frames late. Only rows that rank in this order
-measure what they claim.
+measure what they claim; a table says whether they do. Others say what was asked for and what is
+reached, what streaming changes, what noise does, and what the sync network can tell.
 """
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from speech2face import landmarks, timing
+from speech2face.errors import InputError
 from speech2face.evaluation.speech_conditions import conditions_table
+from speech2face.evaluation.speech_criteria import criteria_table, sanity_table
 from speech2face.evaluation.speech_languages import languages_table
-from speech2face.evaluation.speech_scores import (
-    Offsets,
-    closure_frames,
-    correlation,
-    opening,
-    row_of,
-    score,
+from speech2face.evaluation.speech_rows import (
+    SEEN,
+    UNSEEN,
+    FromEnergy,
+    Row,
+    Rowmaker,
+    Rows,
+    align_of,
+    loudness,
+    speak,
 )
-from speech2face.evaluation.tables import Cell, Table
+from speech2face.evaluation.speech_scores import closure_frames, correlation, opening
+from speech2face.evaluation.speech_streaming import streaming_table
+from speech2face.evaluation.sync_network import SyncScorer, sync_table
+from speech2face.evaluation.tables import Table
 from speech2face.face.rig import load_rig
-from speech2face.stages.speech2landmarks import STEP, Speech2Landmarks
-from speech2face.training.speech2landmarks import Recipe, read_recipe, split
+from speech2face.stages.speech2landmarks import Speech2Landmarks
+from speech2face.training.speech_corpora import split
 from speech2face.training.speech_data import Stretch, prepare_grid_only, read_stretch
-from speech2face.types import Speech
+from speech2face.training.speech_recipe import Recipe, read_recipe
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_SHIFT = 5
-"""Frames by which the shifted row is late: 200 ms."""
+NAME = "speech2landmarks"
+"""Of the files that are written."""
 
 
-class FromEnergy:
-    """The baseline that knows loudness alone: movements as a line through the log energy."""
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What is scored, on what."""
 
-    def __init__(self, clips: list[Stretch]) -> None:
-        """Fit the line to clips that are learnt from."""
-        heard = np.concatenate([_loudness(clip) for clip in clips])
-        moved = np.concatenate([clip.offsets.reshape(len(clip), -1) for clip in clips])
-        columns = np.stack([heard, np.ones_like(heard)], 1)
-        self._line: Float[np.ndarray, "2 coordinates"] = np.linalg.lstsq(
-            columns, moved, rcond=None
-        )[0]
-
-    def __call__(self, clip: Stretch) -> Offsets:
-        """Move the mouth as loud as the sound is."""
-        heard = _loudness(clip)
-        return (np.stack([heard, np.ones_like(heard)], 1) @ self._line).reshape(-1, 70, 3)
-
-
-def _loudness(clip: Stretch) -> Float[np.ndarray, " frames"]:
-    power = (clip.samples.reshape(-1, STEP) ** 2).mean(1)
-    decibels = 10 * np.log10(power + 1e-9)
-    return np.maximum(decibels - decibels.max(), -40) / 40
+    prepared: Path
+    """Folder of the prepared corpora; GRID is prepared into it where it is absent."""
+    data: Path | None = None
+    """The corpora themselves, for word times; None leaves the closures out."""
+    weights: Path | None = None
+    """A weight file; None: the shipped one."""
+    sync_weights: Path | None = None
+    """Those of the sync network; None: the shipped ones."""
+    others: tuple[Path, ...] = ()
+    """Networks that were trained alike with another look-ahead."""
+    recipe: Path | None = None
+    """What is held out; None: as for the shipped weights."""
+    languages: bool = False
+    """Score synthetic voices too (needs [train])."""
 
 
-def rows_for(
-    name: str,
-    clips: list[Stretch],
-    closures: dict[str, list[int]],
-    stage: Speech2Landmarks,
-    energy: FromEnergy,
-) -> list[dict[str, Cell]]:
-    """Score one group of clips: the stage's row and the sanity rows."""
-    said = {clip.name: speak(stage, clip) for clip in clips}
-    order = {clip.name: clips[(i + 1) % len(clips)] for i, clip in enumerate(clips)}
-    ways: dict[str, Callable[[Stretch], Offsets]] = {
-        "speech2landmarks": lambda clip: said[clip.name],
-        "ground truth": lambda clip: clip.offsets,
-        "rest": lambda clip: np.zeros_like(clip.offsets),
-        "from energy": energy,
-        "wrong audio": lambda clip: _as_long(said[order[clip.name].name], len(clip)),
-        "real, 5 frames late": lambda clip: np.roll(clip.offsets, _SHIFT, 0),
-    }
-    rows: list[dict[str, Cell]] = []
-    for way, move in ways.items():
-        scores = [score(clip, move(clip), closures[clip.name]) for clip in clips]
-        rows.append({"clips of": name, "n": len(clips), "row": way} | row_of(scores))
-    return rows
-
-
-def speak(stage: Speech2Landmarks, clip: Stretch) -> Offsets:
-    """Run the stage over a clip's sound, for the clip's own resting face."""
-    return stage(Speech(samples=clip.samples), clip.rest).points[: len(clip)] - clip.rest
-
-
-def _as_long(offsets: Offsets, frames: int) -> Offsets:
-    return np.pad(offsets, ((0, max(0, frames - len(offsets))), (0, 0), (0, 0)), mode="edge")[
-        :frames
+def tables(case: Case) -> list[Table]:
+    """Score everything that the recipe holds out."""
+    recipe = read_recipe(case.recipe) if case.recipe else Recipe()
+    learnt, held = material(case, recipe)
+    stage, scorer = load_stage(case.weights), SyncScorer(case.sync_weights)
+    main, groups = evaluate(case, learnt, held, stage, recipe, scorer)
+    found = [
+        main,
+        criteria_table({name: groups[name] for name in groups if name in {SEEN, UNSEEN}}),
+        sanity_table(groups),
+        streaming_table(held, stage, [load_stage(path) for path in case.others]),
+        conditions_table(held, stage),
+        sync_table(held, scorer),
     ]
+    if case.languages:
+        face = landmarks.from_mesh(load_rig().neutral).astype(np.float32)
+        found.append(languages_table(stage, face))
+    return found
 
 
-def evaluate(prepared: Path, data: Path | None, stage: Speech2Landmarks, recipe: Recipe) -> Table:
-    """Score the stage on everything that the recipe holds out.
+def material(case: Case, recipe: Recipe) -> tuple[list[Stretch], list[Stretch]]:
+    """Read GRID: what was learnt from, and what was held out.
 
-    Args:
-        prepared: Folder of the prepared corpora.
-        data: The corpora themselves, for word times; None leaves the closures out.
-        stage: What is scored.
-        recipe: Says what is held out, and hence what the baseline may learn from.
+    Raises:
+        InputError: Nothing is prepared, or nothing is held out.
     """
-    stretches = [read_stretch(path) for path in sorted((prepared / "grid").glob("*.npz"))]
-    learnt, held = split(recipe, stretches)
-    energy = FromEnergy(learnt[::5])
-    closures = {
-        clip.name: [] if data is None else closure_frames(_align(data, clip)) for clip in held
-    }
-    rows: list[dict[str, Cell]] = []
-    for speaker in sorted({clip.speaker for clip in held}):
-        own = [clip for clip in held if clip.speaker == speaker]
-        seen = "new person" if speaker in recipe.held_out_speakers else "new clips"
-        rows += rows_for(f"{speaker.removeprefix('grid-')} ({seen})", own, closures, stage, energy)
+    if case.data is not None and not (case.prepared / "grid").is_dir():
+        prepare_grid_only(case.data, case.prepared)
+    paths = sorted((case.prepared / "grid").glob("*.npz"))
+    learnt, held = split(recipe, [read_stretch(path) for path in paths])
+    if not held:
+        msg = (
+            f"{case.prepared / 'grid'} holds no clips that were held out; expected prepared GRID; "
+            "give the folder that speech2face prepare wrote, or the data's folder too"
+        )
+        raise InputError(msg)
+    return learnt, held
+
+
+def evaluate(
+    case: Case,
+    learnt: list[Stretch],
+    held: list[Stretch],
+    stage: Speech2Landmarks,
+    recipe: Recipe,
+    scorer: SyncScorer | None,
+) -> tuple[Table, dict[str, Rows]]:
+    """Score the stage speaker by speaker.
+
+    Returns:
+        The table, and its rows by group and name.
+    """
+    data = case.data
+    rowmaker = Rowmaker(
+        stage,
+        FromEnergy(learnt[::5]),
+        lambda clip: [] if data is None else closure_frames(align_of(data, clip)),
+        scorer,
+    )
+    people: dict[str, list[Stretch]] = {}
+    for clip in held:
+        people.setdefault(clip.speaker, []).append(clip)
+    groups: dict[str, Rows] = {}
+    for speaker, own in sorted(people.items()):
+        rowmaker.add(own)
+        kind = "new person" if speaker in recipe.held_out_speakers else "new clips"
+        groups[f"{speaker.removeprefix('grid-')} ({kind})"] = rowmaker.rows(own)
+    for name, new in ((SEEN, False), (UNSEEN, True)):
+        own = [clip for clip in held if (clip.speaker in recipe.held_out_speakers) == new]
+        if own:
+            groups[name] = rowmaker.rows(own)
+    sizes = {
+        SEEN: sum(clip.speaker not in recipe.held_out_speakers for clip in held),
+        UNSEEN: sum(clip.speaker in recipe.held_out_speakers for clip in held),
+    } | {f"{who.removeprefix('grid-')}": len(own) for who, own in people.items()}
+    rows: list[Row] = [
+        {"clips of": name, "n": sizes.get(name) or sizes[name.split(" (")[0]], "row": way} | row
+        for name, group in groups.items()
+        for way, row in group.items()
+    ]
     return Table(
-        name="speech2landmarks",
+        name=NAME,
         title="Speech2Landmarks on held-out GRID clips",
         rows=rows,
-        note=(
-            "Truth is the face-mesh teacher's tracking of the real video, unsmoothed. Error: mean "
-            "distance of the 20 lip landmarks in the picture plane over the outer-eye distance. r: "
-            "correlation of the mouth opening at lag 0, mean over clips. Look-ahead: "
-            f"{(stage.network.config.delay + 1) * 40} ms from the start of a frame. Late "
-            "movements have a positive lag."
-        ),
+        note=_note(stage),
+    ), groups
+
+
+def _note(stage: Speech2Landmarks) -> str:
+    return (
+        "Truth is the face-mesh teacher's tracking of the real video, unsmoothed. ±: half of the "
+        "95 % bootstrap interval over clips. Error: mean distance of the 20 lip landmarks in the "
+        "picture plane over the outer-eye distance; beside it over that of a resting mouth and "
+        "over that of loudness alone. r: correlation of the mouth opening at lag 0. Amplitude: "
+        "standard deviation of the opening over the real one's. Late movements have a positive "
+        "lag; lag within ±1: share of groups of ten clips whose mean correlation peaks there. "
+        "Closures: b, p at a word's start, m at its end, met within two frames. Sync: cosine of "
+        f"our sync network. Look-ahead: {(stage.network.config.delay + 1) * 40} ms from the start "
+        "of a frame."
     )
-
-
-def held_out(prepared: Path, recipe: Recipe) -> list[Stretch]:
-    """Read the clips that nothing was learnt from."""
-    return split(
-        recipe, [read_stretch(path) for path in sorted((prepared / "grid").glob("*.npz"))]
-    )[1]
-
-
-def _align(data: Path, clip: Stretch) -> Path:
-    speaker, stem = clip.name.split("_", 1)
-    return data / "grid" / speaker / f"{stem}.align"
 
 
 def load_stage(weights: Path | None) -> Speech2Landmarks:
@@ -155,11 +176,10 @@ def load_stage(weights: Path | None) -> Speech2Landmarks:
     )
 
 
-def plot(prepared: Path, stage: Speech2Landmarks, recipe: Recipe, path: Path) -> None:
-    """Draw real and predicted mouth opening of two clips of every held-out group."""
+def plot(held: list[Stretch], stage: Speech2Landmarks, path: Path) -> None:
+    """Draw real and predicted mouth opening of two clips of every held-out speaker."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - an optional extra
 
-    held = held_out(prepared, recipe)
     speakers = sorted({clip.speaker for clip in held})
     chosen = [
         clip for who in speakers for clip in [one for one in held if one.speaker == who][1:9:3]
@@ -172,7 +192,7 @@ def plot(prepared: Path, stage: Speech2Landmarks, recipe: Recipe, path: Path) ->
         real, mine = opening(clip, clip.offsets), opening(clip, said)
         axes.plot(time, real, "k", label="real")
         axes.plot(time, mine, "r", label="predicted")
-        axes.plot(time, _loudness(clip) * 0.05 - 0.01, "b", lw=0.5, label="loudness")
+        axes.plot(time, loudness(clip) * 0.05 - 0.01, "b", lw=0.5, label="loudness")
         axes.set_title(f"{clip.name}  r {correlation(real, mine, 0):.2f}")
     for empty in grid.flat[len(chosen) :]:
         empty.axis("off")
@@ -180,9 +200,54 @@ def plot(prepared: Path, stage: Speech2Landmarks, recipe: Recipe, path: Path) ->
     figure.savefig(path, dpi=80)
 
 
-def main() -> None:
-    """Read the command line, print the table, write it as Markdown and JSON."""
-    parser = argparse.ArgumentParser(description="Score Speech2Landmarks on held-out GRID clips.")
+def write(case: Case, found: list[Table], out: Path) -> Path:
+    """Write tables as one Markdown file and a JSON file each, and draw the openings.
+
+    Returns:
+        The Markdown file.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{NAME}.md"
+    path.write_text("\n".join(table.markdown() for table in found), encoding="utf-8")
+    for table in found:
+        (out / f"{table.name}.json").write_text(table.json(), encoding="utf-8")
+    recipe = read_recipe(case.recipe) if case.recipe else Recipe()
+    plot(material(case, recipe)[1], load_stage(case.weights), out / f"{NAME}.png")
+    return path
+
+
+def draw(case: Case, count: int, generator: str, out: Path | None) -> None:
+    """Draw clips beside their recordings; see `speech_sheet`.
+
+    Raises:
+        InputError: It is not said where the recordings are, or where the sheets go.
+    """
+    if out is None or case.data is None:
+        msg = "sheets need --data and --out; expected the folder that holds grid/, and one for them"
+        raise InputError(msg)
+    from speech2face.evaluation.speech_sheet import (  # noqa: PLC0415 - loads the whole pipeline
+        choose,
+        write_sheets,
+    )
+    from speech2face.pipeline import Speech2Face  # noqa: PLC0415
+
+    recipe = read_recipe(case.recipe) if case.recipe else Recipe()
+    clips = choose(material(case, recipe)[1], count)
+    engine = Speech2Face.from_pretrained("cpu", generator)
+    written = write_sheets(engine, load_stage(case.weights), clips, case.data, out)
+    print("\n".join(map(str, written)))  # noqa: T201 - the command's result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the tables, write them as Markdown and JSON, draw the sheets.
+
+    Args:
+        arguments: What stands behind `speech2face evaluate speech2landmarks`; None: sys.argv.
+    """
+    parser = argparse.ArgumentParser(
+        prog="speech2face evaluate speech2landmarks",
+        description="Score Speech2Landmarks on held-out GRID clips.",
+    )
     parser.add_argument("--data", type=Path, help="folder that holds grid/ and models/")
     parser.add_argument(
         "--prepared", type=Path, required=True, help="prepared corpora; made if absent"
@@ -191,31 +256,34 @@ def main() -> None:
         "--recipe", type=Path, help="what is held out; the shipped recipe otherwise"
     )
     parser.add_argument("--weights", type=Path, help="a weight file; the shipped one otherwise")
+    parser.add_argument("--sync-weights", type=Path, help="likewise, of the sync network")
+    parser.add_argument(
+        "--other", type=Path, action="append", default=[],
+        help="weights of a network with another look-ahead, to compare with",
+    )  # fmt: skip
     parser.add_argument(
         "--languages", action="store_true", help="score synthetic voices too (needs [train])"
     )
-    parser.add_argument("--out", type=Path, help="folder for the table and the plot")
-    options = parser.parse_args()
+    parser.add_argument("--out", type=Path, help="folder for the tables, the plot and the sheets")
+    parser.add_argument(
+        "--sheets", type=int, default=0, metavar="N",
+        help="instead of the tables: draw N clips beside their recordings, frame by frame",
+    )  # fmt: skip
+    parser.add_argument("--generator", default="warp", help="who draws the sheets")
+    options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    if options.data is not None and not (options.prepared / "grid").is_dir():
-        prepare_grid_only(options.data, options.prepared)
-    recipe = read_recipe(options.recipe) if options.recipe else Recipe()
-    stage = load_stage(options.weights)
-    tables = [
-        evaluate(options.prepared, options.data, stage, recipe),
-        conditions_table(held_out(options.prepared, recipe), stage),
-    ]
-    if options.languages:
-        face = landmarks.from_mesh(load_rig().neutral).astype(np.float32)
-        tables.append(languages_table(stage, face))
-    text = "\n".join(table.markdown() for table in tables)
-    print(text)  # noqa: T201 - the command's result
+    case = Case(
+        prepared=options.prepared, data=options.data, weights=options.weights,
+        sync_weights=options.sync_weights, others=tuple(options.other), recipe=options.recipe,
+        languages=options.languages,
+    )  # fmt: skip
+    if options.sheets:
+        draw(case, options.sheets, options.generator, options.out)
+        return
+    found = tables(case)
+    print("\n".join(table.markdown() for table in found))  # noqa: T201 - the command's result
     if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "speech2landmarks.md").write_text(text, encoding="utf-8")
-        for table in tables:
-            (options.out / f"{table.name}.json").write_text(table.json(), encoding="utf-8")
-        plot(options.prepared, stage, recipe, options.out / "speech2landmarks.png")
+        write(case, found, options.out)
 
 
 if __name__ == "__main__":
