@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 from fast_material import TOY, people, recipe
+from typer.testing import CliRunner
 
 from speech2face.checkpoints.store import read_weights
 from speech2face.errors import InputError
 from speech2face.models.fast import FastGenerator
 from speech2face.models.fast_motion import sample
-from speech2face.synthesis.pairs import write_identity
+from speech2face.synthesis.pairs import list_identities, read_identity, write_identity
 from speech2face.training.fast import FILE, FastTask, Phase, draw, open_task, ship, start_network
 from speech2face.training.fast_losses import FastLosses, importance, losses
+from speech2face.training.fast_pack import app
 from speech2face.training.fast_pairs import PairSampler, whole
 from speech2face.training.loop import CHECKPOINT, run
 from speech2face.training.systems import find_recipe, read_training
@@ -160,12 +162,6 @@ def test_weights_are_shipped_as_half_floats_and_start_another_run(
     assert config["size"] == TOY.size
 
 
-def test_the_shipped_recipe_is_read() -> None:
-    training = read_training(find_recipe("facevid2vid-fast"), {"steps": 7})
-
-    assert training.config.steps == 7
-
-
 def test_threads_that_draw_ahead_change_nothing() -> None:
     plain, ahead = (FastTask(replace(recipe(), workers=count), people()) for count in (0, 2))
     for step in (0, 1, 2, 30):
@@ -189,3 +185,33 @@ def test_a_game_against_a_judge_runs_and_moves_both(pairs: Path, tmp_path: Path)
         assert any(not torch.equal(v, before[name][k]) for k, v in module.state_dict().items())
     row = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[0])
     assert {"fooled", "matched", "judged"} <= set(row)
+
+
+def test_pairs_travel_in_one_small_file(pairs: Path, tmp_path: Path) -> None:
+    packed, found = tmp_path / "pairs.pack", tmp_path / "pairs"
+    for words in (["pack", str(pairs), str(packed)], ["unpack", str(packed), str(found)]):
+        assert CliRunner().invoke(app, words).exit_code == 0
+
+    for kind in ("heads", "grid"):
+        old = {one.identity: one for one in map(read_identity, list_identities(pairs / kind))}
+        new = {one.identity: one for one in map(read_identity, list_identities(found / kind))}
+        assert old.keys() == new.keys()
+        for name, one in new.items():
+            assert one.held_out == old[name].held_out
+            np.testing.assert_allclose(one.meshes, old[name].meshes, atol=0.13)
+            assert np.abs(one.frames.astype(int) - old[name].frames).mean() < 4
+
+
+def test_a_packed_file_keeps_to_its_size(pairs: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "pairs.pack"
+
+    CliRunner().invoke(app, ["pack", str(pairs), str(packed), "--megabytes", "0.05"])
+
+    assert packed.stat().st_size < 0.06 * 2**20
+
+
+@pytest.mark.parametrize("name", ["facevid2vid-fast", "facevid2vid-fast-gpu"])
+def test_the_shipped_recipes_are_read(name: str) -> None:
+    training = read_training(find_recipe(name), {"steps": 7})
+
+    assert training.config.steps == 7

@@ -28,7 +28,7 @@ class FastGame(FastTask):
     ) -> None:
         """Build the networks and take the material, as `FastTask` does."""
         super().__init__(recipe, identities, held_out)
-        self.judge: PatchDiscriminator = PatchDiscriminator(expansion=16, most=128)
+        self.judge: PatchDiscriminator = PatchDiscriminator(expansion=16, most=64)
 
     def modules(self) -> dict[str, nn.Module]:
         """Give the generator and its judge."""
