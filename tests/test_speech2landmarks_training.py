@@ -171,7 +171,9 @@ def test_the_shipped_recipe_is_read():
     recipe = read_recipe(RECIPES / "speech2landmarks.toml")
 
     assert recipe.held_out_speakers == ("grid-s31", "grid-s32")
-    assert recipe.network == Speech2LandmarksConfig()
+    assert recipe.network.delay == Speech2LandmarksConfig().delay
+    assert (recipe.network.members, recipe.joins, recipe.trust) == (2, {}, {})
+    assert recipe.batch.size >= recipe.network.members
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from speech2face.training.speech_data import (
     prepare_grid,
     read_stretch,
 )
+from speech2face.training.speech_lag import store_lags
 from speech2face.training.speech_recipe import Recipe
 from speech2face.training.synthetic_speech import name_grid_phones, prepare_synthetic
 
@@ -116,6 +117,7 @@ def _grid(data: Path, prepared: Path, recipe: Recipe) -> int:
     teacher = data / "models" / TEACHER
     count = prepare_grid(_there(data / "grid"), prepared, _there(teacher), load_rig())
     name_grid_phones(prepared, data / "grid")
+    store_lags(prepared / "grid")
     return count
 
 
