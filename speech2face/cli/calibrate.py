@@ -95,7 +95,8 @@ def _calibrate(
 
     paths = portraits or [calibration.example("portrait.png")]
     tracker = FaceTracker.from_pretrained(device)
-    faces = [prepare_portrait(read_image(path), tracker, size=256) for path in paths]
+    size = calibration.picture_size(weights)
+    faces = [prepare_portrait(read_image(path), tracker, size=size) for path in paths]
     sound = read_speech(speech or calibration.example("speech.wav"))
     plan = calibration.CalibrationPlan(seed=seed)
     with counting(progress, "calibrating") as told:

@@ -5,7 +5,6 @@ the network sees it.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -216,11 +215,12 @@ def _read(weights: str) -> tuple[dict[str, Tensor], FaceVid2VidConfig]:
             "give one that speech2face weights import made"
         )
         raise WeightsError(msg)
-    return tensors, _config(stored["network"])
-
-
-def _config(stored: dict[str, Any]) -> FaceVid2VidConfig:
-    return FaceVid2VidConfig(**{**stored, "pose_blocks": tuple(stored["pose_blocks"])})
+    try:
+        sizes = {**stored["network"], "pose_blocks": tuple(stored["network"]["pose_blocks"])}
+        return tensors, FaceVid2VidConfig(**sizes)
+    except (KeyError, TypeError) as error:
+        msg = f"{path} was imported by another version ({error}); import it again"
+        raise WeightsError(msg) from error
 
 
 def _extractor(

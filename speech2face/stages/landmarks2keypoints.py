@@ -214,7 +214,7 @@ class KeypointFit:
         emotion: Float[np.ndarray, "frames 8"],
         sound: Float[np.ndarray, "frames bands"],
         portrait: Portrait,
-    ) -> Float[np.ndarray, "frames latent"]:
+    ) -> Float[np.ndarray, "frames coordinates"]:
         """Turn latents of the warp generator into the motion of keypoints."""
         source = self.extractor.source(portrait)
         reader = MotionReader(portrait, self.rig, self.extractor.device)

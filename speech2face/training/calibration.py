@@ -17,6 +17,7 @@ from torch import Tensor
 
 import speech2face
 from speech2face.checkpoints import library
+from speech2face.checkpoints.store import read_config
 from speech2face.devices import to_tensor
 from speech2face.errors import InputError
 from speech2face.face.rig import load_rig
@@ -96,6 +97,11 @@ def example(name: str) -> Path:
         "--portraits FACE.jpg --speech TALK.wav"
     )
     raise InputError(msg)
+
+
+def picture_size(weights: str) -> int:
+    """Give the side in pixels at which portraits are to be shown to imported weights."""
+    return int(read_config(library.find(weights).path)[1]["network"]["size"])
 
 
 def calibrate(
