@@ -283,39 +283,36 @@ class FastGenerator(nn.Module):
         flow = flow_at(smooth, shares)
         small = sample(state.small, flow)
         high = torch.cat([sample(state.half, flow), maps, small], 1)
-        return self._put_together(state, keypoints, (_fast(low), _fast(high), small), smooth, active)
-
-    def _put_together(
-        self,
-        state: FastState,
-        keypoints: Float[Tensor, "batch points 3"],
-        inputs: tuple[Tensor, Tensor, Tensor],
-        smooth: Float[Tensor, "batch 8 rows4 columns4"],
-        active: Float[Tensor, "batch 1 rows4 columns4"],
-    ) -> FastFrames:
-        """Let the decoder finish and lay its picture over the photograph."""
-        low, high, small = inputs
-        drawn, last = self.decoder(low, high)
-        half = small.shape[2:]
+        drawn, last = self.decoder(_fast(low), _fast(high))
         last = _FINE * unit_of(keypoints)[..., None] * last
-        last = last * functional.interpolate(active, size=half, mode="bilinear")
-        wide = functional.interpolate(smooth, size=half, mode="bilinear")
-        smooth = torch.cat([wide[:, :2] + last, wide[:, 2:]], 1)
+        last = last * functional.interpolate(active, size=last.shape[2:], mode="bilinear")
+        smooth = functional.interpolate(smooth, size=last.shape[2:], mode="bilinear")
+        smooth = torch.cat([smooth[:, :2] + last, smooth[:, 2:]], 1)
         size = state.photo.shape[2:]
-        warped = sample(state.photo, flow_at(smooth, slit_shares(keypoints, *size)), "bicubic")
-        work = drawn.shape[2:]
-        shut = torch.sigmoid(drawn.new_tensor(_SHUT))
-        seen = (torch.sigmoid(drawn[:, 3:] + _SHUT) - shut) / (1 - shut)
-        seen = seen * functional.interpolate(active, size=work, mode="bilinear")
-        picture = functional.interpolate(small, size=work, mode="bilinear") + drawn[:, :3]
-        over, share = _resized(picture, size), _resized(seen, size)
-        return FastFrames(
-            image=(warped + share * (over - warped)).clamp(0, 1), warped=warped, drawn=picture,
-            seen=seen, flow=flow_at(smooth, slit_shares(keypoints, *half)),
-        )  # fmt: skip
+        flow = flow_at(smooth, slit_shares(keypoints, *size))
+        warped = sample(state.photo, flow, "bicubic")
+        return _lay_over(warped, drawn, small, active, flow_at(smooth, shares))
 
     def _working(self, side: int) -> int:
         return min(side, self.config.size)
+
+
+def _lay_over(
+    warped: Float[Tensor, "batch 3 height width"],
+    drawn: Float[Tensor, "batch 4 rows columns"],
+    small: Float[Tensor, "batch 3 rows2 columns2"],
+    active: Float[Tensor, "batch 1 rows4 columns4"],
+    flow: Float[Tensor, "batch 2 rows2 columns2"],
+) -> FastFrames:
+    """Lay the network's picture, a change of the small photograph, over the moved one."""
+    work, size = drawn.shape[2:], warped.shape[2:]
+    shut = torch.sigmoid(drawn.new_tensor(_SHUT))
+    seen = (torch.sigmoid(drawn[:, 3:] + _SHUT) - shut) / (1 - shut)
+    seen = seen * functional.interpolate(active, size=work, mode="bilinear")
+    picture = functional.interpolate(small, size=work, mode="bilinear") + drawn[:, :3]
+    over, share = _resized(picture, size), _resized(seen, size)
+    image = (warped + share * (over - warped)).clamp(0, 1)
+    return FastFrames(image=image, warped=warped, drawn=picture, seen=seen, flow=flow)
 
 
 class _Clues(NamedTuple):
