@@ -27,21 +27,10 @@ from speech2face.training.speech_data import (
 from speech2face.training.texts import TEXTS
 
 VARIANTS = (
-    "",
-    "+m1",
-    "+m2",
-    "+m3",
-    "+m4",
-    "+m5",
-    "+m6",
-    "+m7",
-    "+f1",
-    "+f2",
-    "+f3",
-    "+f4",
-    "+f5",
-    "+croak",
-)
+    "", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7", "+f1", "+f2", "+f3", "+f4", "+f5",
+    "+croak", "+klatt", "+klatt2", "+klatt4", "+Andrea", "+Alicia", "+anika", "+belinda", "+linda",
+    "+edward", "+michel", "+boris", "+Michael", "+Gene", "+paul",
+)  # fmt: skip
 """Of each language's voice."""
 
 _LAG = -0.008
@@ -103,7 +92,7 @@ def _widening(offsets: Float[np.ndarray, "frames 70 3"]) -> Float[np.ndarray, " 
     return offsets[:, right, 0] - offsets[:, left, 0]
 
 
-def prepare_synthetic(out: Path, real: list[Stretch], *, each: int = 4, seed: int = 0) -> int:
+def prepare_synthetic(out: Path, real: list[Stretch], *, each: int = 3, seed: int = 0) -> int:
     """Speak and write one stretch an utterance.
 
     Args:
