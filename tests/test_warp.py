@@ -165,6 +165,19 @@ def test_the_head_turns_to_the_side_asked_for(state):
     assert turned[0] > 0  # the tip of the nose goes to the image's right
 
 
+@pytest.mark.parametrize("yaw", [-25.0, 25.0])
+def test_a_mouth_that_turns_away_is_open_over_its_whole_width(generator, state, rig, yaw):
+    latent = _latent(rig, pose=(yaw, 0.0, 0.0), jawOpen=0.6)
+
+    frame = generator.render(state, latent)[0]
+
+    lips = generator.meshes(state, latent)[0]
+    middle = (lips[landmarks.UPPER_LIP_INNER] + lips[landmarks.LOWER_LIP_INNER]) / 2
+    x, y = np.round(middle[2:-2, :2]).astype(int).T
+    # The texture is noise around 128; the mouth's inside is dark, teeth aside.
+    assert (frame[y, x].mean(-1) < 80).mean() > 0.8
+
+
 def test_a_shift_moves_and_enlarges_the_whole_face(state):
     points, unit = state.points, state.points.head.scale
     rest, still = points.rest[None], np.zeros((1, 3))

@@ -122,14 +122,16 @@ class WarpGenerator:
         for opening, eyeball, picture in zip(
             state.eyes, state.eyeballs, state.eye_pictures, strict=True
         ):
-            slit = opening.slit(placed, margin=_LASHES)
-            sources = opening.rigid_sources(state.points, latents.pose, latents.shift)
+            travel = opening.travel(points, placed)
+            slit = opening.slit(_back(placed, travel), margin=_LASHES)
+            sources = opening.rigid_sources(points, latents.pose, latents.shift, travel)
             behind = eyeball.turn(sources, gaze)
             inside = warp(picture.expand(len(values), -1, -1, -1), crop_grid(behind, size))
-            self._open(frames, state, opening, slit, moves, inside)
-        slit = state.mouth.slit(placed)
-        inside = self._mouth(state, slit, shape, placed, latents)
-        self._open(frames, state, state.mouth, slit, moves, inside)
+            self._open(frames, state, opening, slit, moves, inside, travel)
+        travel = state.mouth.travel(points, placed)
+        slit = state.mouth.slit(_back(placed, travel))
+        inside = self._mouth(state, slit, shape, placed, latents, travel)
+        self._open(frames, state, state.mouth, slit, moves, inside, travel)
         pixels = (frames * 255).round_().clamp_(0, 255).to(torch.uint8)
         return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
@@ -155,17 +157,25 @@ class WarpGenerator:
         slit: Slit,
         moves: Float[Tensor, "batch points 2"],
         inside: Float[Tensor, "batch 3 height width"],
+        travel: Float[Tensor, "batch 2"],
     ) -> None:
         """Draw a slit's two sides and what is between them into the frames."""
         picture = state.picture.expand(len(frames), -1, -1, -1)
+        moves = _back(moves, travel)
         above = warp(picture, opening.above.grid(moves))
         below = warp(picture, opening.below.grid(moves))
         lower, gap = slit.below(soft=0.6), slit.inside()
         drawn = above * (1 - lower) + below * lower
         drawn = drawn * (1 - gap) + inside * gap
         rows, columns = opening.above.area
-        window = opening.above.window
-        frames[..., rows, columns] += (drawn - frames[..., rows, columns]) * window
+        share = opening.above.window * slit.beside()
+        for index, (x, y) in enumerate(travel.int().tolist()):
+            area = (
+                slice(rows.start + y, rows.stop + y),
+                slice(columns.start + x, columns.stop + x),
+            )
+            place = frames[index, :, *area]
+            place += (drawn[index] - place) * share[index]
 
     def _mouth(
         self,
@@ -174,6 +184,7 @@ class WarpGenerator:
         shape: Float[Tensor, "batch points 3"],
         placed: Float[Tensor, "batch points 3"],
         latents: WarpLatents,
+        travel: Float[Tensor, "batch 2"],
     ) -> Float[Tensor, "batch 3 height width"]:
         interior, points, size = state.interior, state.points, state.picture.shape[-1]
         pose, shift = latents.pose, latents.shift
@@ -187,14 +198,23 @@ class WarpGenerator:
         half = (side - skull).norm(dim=1)
         gaps = shape[:, landmarks.LOWER_LIP_INNER, 1] - shape[:, landmarks.UPPER_LIP_INNER, 1]
         frame = MouthFrame(
-            pixels=state.mouth.above.pixels, skull=skull, jaw=jaw, inward=inner - skull,
-            lip=placed[:, _LOWER_LIP, :2], eye_distance=points.head.scale,
+            pixels=state.mouth.above.pixels, skull=skull - travel, jaw=jaw, inward=inner - skull,
+            lip=placed[:, _LOWER_LIP, :2] - travel, eye_distance=points.head.scale,
             along=(side - skull) / half[:, None], unit=2 * half, gap=gaps.amax(1),
         )  # fmt: skip
-        grid = crop_grid(state.mouth.rigid_sources(points, pose, shift), size)
+        grid = crop_grid(state.mouth.rigid_sources(points, pose, shift, travel), size)
         own = warp(state.picture.expand(len(shape), -1, -1, -1), grid)
         own_seen = warp(state.mouth_hole.expand(len(shape), -1, -1, -1), grid)
         return interior.draw(slit, frame, own, own_seen)
+
+
+def _back(
+    points: Float[Tensor, "batch points dims"], travel: Float[Tensor, "batch 2"]
+) -> Float[Tensor, "batch points dims"]:
+    """Move points back by as much as a slit's rectangle went along; depth stays."""
+    moved = points.clone()
+    moved[..., :2] -= travel[:, None]
+    return moved
 
 
 def _base_cell(size: int) -> int:

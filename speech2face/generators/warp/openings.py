@@ -35,6 +35,24 @@ class Opening:
     lower: Int[np.ndarray, " points"]
     """Mesh points of the lower edge; the corners are shared."""
 
+    def travel(
+        self, points: ControlPoints, placed: Float[Tensor, "batch points 3"]
+    ) -> Float[Tensor, "batch 2"]:
+        """Tell by how many whole pixels the rectangle goes along with its slit in each frame.
+
+        A head that turns by 25 degrees carries its mouth half out of a rectangle that stays. What
+        is drawn in a moved rectangle is found as if the face had been moved back by as much.
+        """
+        corners = [self.upper[0], self.upper[-1]]
+        rest = to_tensor(points.pixels[corners], placed.device)
+        way = (placed[:, corners, :2] - rest).mean(1).round()
+        patch = self.above
+        least = way.new_tensor([-patch.left, -patch.top])
+        most = way.new_tensor([
+            patch.size - patch.left - patch.width, patch.size - patch.top - patch.height
+        ])  # fmt: skip
+        return torch.minimum(torch.maximum(way, least), most)
+
     def slit(self, placed: Float[Tensor, "batch points 3"], margin: float = 0.0) -> Slit:
         """Find the slit among the moved control points; `margin` as in `locate`."""
         return locate(
@@ -45,7 +63,8 @@ class Opening:
         self,
         points: ControlPoints,
         pose: Float[np.ndarray, "batch 3"],
-        shift: Float[np.ndarray, "batch 3"] | None = None,
+        shift: Float[np.ndarray, "batch 3"] | None,
+        travel: Float[Tensor, "batch 2"],
     ) -> Float[Tensor, "batch 2 height width"]:
         """Find where the slit's pixels come from if the head moves and the face does not."""
         anchors = points.rest[landmarks.RIGID]
@@ -56,7 +75,7 @@ class Opening:
         near = torch.softmax(
             -((rest - middle) ** 2).sum(1) / (2 * (_NEARBY * self.above.size) ** 2), 0
         )
-        moved = ((placed - rest) * near[None, :, None]).sum(1)
+        moved = ((placed - rest) * near[None, :, None]).sum(1) - travel
         angle = torch.deg2rad(to_tensor(pose[:, 2], anchors.device))
         cos, sin = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
         x = pixels[..., 0] - middle[0] - moved[:, 0, None, None]

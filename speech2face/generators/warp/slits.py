@@ -12,6 +12,8 @@ from torch import Tensor
 
 _KNOTS = 65
 """Samples of an edge between u = -1 and u = +1."""
+_BESIDE = (1.08, 1.3)
+"""Where a slit's own patches give way to the rest of the face, in half widths from its middle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,15 @@ class Slit:
         above_lower = (self.lower - self.v + 0.5).clamp(0, 1)
         narrow = (self.lower - self.upper).clamp(0, 1)
         return (below_upper * above_lower * narrow)[:, None]
+
+    def beside(self) -> Float[Tensor, "batch 1 height width"]:
+        """Tell how far each pixel lies within reach of the slit, sideways: 1, beyond it 0.
+
+        Past the corners both sides move as the rest of the face does, and where a turned head hides
+        what is behind it, only the rest of the face knows the outline.
+        """
+        share = ((_BESIDE[1] - self.u.abs()) / (_BESIDE[1] - _BESIDE[0])).clamp(0, 1)
+        return (share * share * (3 - 2 * share))[:, None]
 
     def below(self, soft: float) -> Float[Tensor, "batch 1 height width"]:
         """Tell how far each pixel belongs to the lower side, 0 to 1.
