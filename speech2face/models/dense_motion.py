@@ -46,7 +46,7 @@ class DenseMotionNetwork(nn.Module):
             dims=3,
         )
         channels = self.hourglass.out_channels
-        self.mask: nn.Module = nn.Conv3d(channels, motions, 7, padding=3)
+        self.mask = nn.Conv3d(channels, motions, 7, padding=3)
         self.occlusion = nn.Conv2d(channels * config.depth, 1, 7, padding=3)
         self.align_corners = config.align_corners
         self.mask_floor = config.mask_floor
