@@ -10,9 +10,15 @@ from spoken import corpora, stretch
 from speech2face.checkpoints.store import manifest, read_weights
 from speech2face.errors import InputError
 from speech2face.models.mel import CONTEXT, LogMel, MelConfig
+from speech2face.models.speech2landmarks import Speech2LandmarksConfig
 from speech2face.models.sync import SyncConfig, SyncNetwork, agreement
 from speech2face.training.loop import run
+from speech2face.training.speech2landmarks import SpeechTask
 from speech2face.training.speech_augment import AugmentConfig
+from speech2face.training.speech_batches import BatchConfig
+from speech2face.training.speech_corpora import read_corpora
+from speech2face.training.speech_losses import Losses
+from speech2face.training.speech_recipe import Recipe
 from speech2face.training.sync import (
     LipNoise,
     SyncBatch,
@@ -163,3 +169,22 @@ def test_the_loss_moves_lips_and_not_the_network(network: SyncNetwork):
     assert not moving[:48].any()
     nothing = sync_loss(network, mel, lips, torch.zeros(1, 75))
     assert torch.isfinite(nothing)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_speech2landmarks_is_asked_for_sync_where_the_recipe_says_so(prepared: Path, weight: float):
+    recipe = Recipe(
+        shares={"grid": 1.0}, joins={}, losses=Losses(sync=weight),
+        network=Speech2LandmarksConfig(channels=8, hidden=12, condition=4),
+        batch=BatchConfig(size=2, frames=40),
+    )  # fmt: skip
+    task = SpeechTask(recipe, read_corpora(prepared, recipe), np.load(prepared / "faces.npy"))
+
+    parts = task.losses(0, np.random.default_rng(0), torch.device("cpu"))
+
+    assert set(task.modules()) == {"network"}
+    assert ("sync" in parts) == bool(weight)
+    if weight:
+        parts["sync"].backward()
+        slopes = [value.grad for value in task.network.movement.parameters()]
+        assert all(slope is not None and slope.abs().sum() > 0 for slope in slopes)

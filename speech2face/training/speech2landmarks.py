@@ -30,6 +30,7 @@ from speech2face.training.speech_data import Stretch
 from speech2face.training.speech_losses import losses
 from speech2face.training.speech_preview import compare, draw
 from speech2face.training.speech_recipe import Recipe, read_recipe
+from speech2face.training.sync import load_network, sync_loss
 from speech2face.training.toml_config import from_table
 
 __all__ = [
@@ -69,6 +70,8 @@ class SpeechTask:
             _measure(self.network, corpora, faces)
         config = self.network.config
         self.mel: LogMel = LogMel(mel_config(config))
+        # Not one of the modules: it judges, and does not learn.
+        self.sync = load_network() if recipe.losses.sync else None
         self.held_out: list[Stretch] = spread_over(held_out or [], _SHOWN)
         self.sampler: Sampler = Sampler(
             corpora, recipe.shares, faces, mel=mel_config(config), batch=recipe.batch,
@@ -91,11 +94,19 @@ class SpeechTask:
         }  # fmt: skip
         self.sampler.join(joined)
         batch = Batch(*(values.to(device) for values in self.sampler.draw(rng)))
-        return losses(self.answer(batch), batch, self.network.offset_scale, self.recipe.losses)
+        answer, weights = self.answer(batch), self.recipe.losses
+        parts = losses(answer, batch, self.network.offset_scale, weights)
+        if self.sync is not None:
+            fits = sync_loss(self.sync.to(device), self._hear(batch), answer.offsets, batch.weight)
+            parts["sync"] = weights.sync * fits
+        return parts
+
+    def _hear(self, batch: Batch) -> Float[Tensor, "batch frames bands"]:
+        return log_of_power(self.mel.to(batch.samples.device).power(batch.samples), batch.filters)
 
     def answer(self, batch: Batch) -> Answer:
         """Run the network over a batch and move its answers back by the delay."""
-        mel = log_of_power(self.mel.to(batch.samples.device).power(batch.samples), batch.filters)
+        mel = self._hear(batch)
         neutral = batch.rest.new_zeros(len(batch.rest), 8)
         late = self.network(mel, Condition(batch.rest, neutral))[0]
         return Answer(*(values[:, self.network.config.delay :] for values in late))

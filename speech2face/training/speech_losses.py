@@ -34,6 +34,8 @@ class Losses:
     It asks for the likeliest movement where squares ask for the mean of all possible ones."""
     spread: float = 0.1
     """Difference of the standard deviations of the opening: regression alone shrinks it."""
+    sync: float = 0.0
+    """Contrast of the right moment with others, by the shipped sync network (`training.sync`)."""
     speech: float = 0.1
     phones: float = 0.1
 
