@@ -19,7 +19,8 @@ def mesh(size: int, shift: float = 0.0, jaw: float = 0.0) -> np.ndarray:
     """Pose the rig's neutral face in a picture: about half of it wide."""
     rig = load_rig()
     points = rig.pose(rig.weights(jawOpen=jaw)) * size * 0.25
-    return (points + [size * (0.5 + shift), size * 0.45, 0]).astype(np.float32)
+    middle = np.array([size * (0.5 + shift), size * 0.45, 0])
+    return (points + middle).astype(np.float32)
 
 
 def keypoints() -> Tensor:
@@ -49,11 +50,14 @@ def people(count: int = 3, frames: int = 3) -> list[IdentityFrames]:
         flows[..., 0] = moves[..., None, None]
         made.append(
             IdentityFrames(
-                kind=("heads", "grid")[number % 2], identity=f"p{number}", held_out=False,
-                frames=np.stack(pictures), meshes=np.stack(meshes),
+                kind=("heads", "grid")[number % 2],
+                identity=f"p{number}",
+                held_out=False,
+                frames=np.stack(pictures),
+                meshes=np.stack(meshes),
                 flows=None if number % 2 else flows,
                 visible=None if number % 2 else np.ones((frames, frames, 64, 64), np.uint8),
-            )  # fmt: skip
+            )
         )
     return made
 

@@ -50,7 +50,7 @@ def motion(frames: int = 1, gaze: tuple[float, float] = (0, 0), **weights: float
 
 
 def keypoint(values: np.ndarray, point: int) -> np.ndarray:
-    place = int(np.flatnonzero(landmarks.FAST_KEYPOINTS == point)[0])
+    place = int(np.flatnonzero(point == landmarks.FAST_KEYPOINTS)[0])
     return values.reshape(len(values), -1, 3)[0, place]
 
 

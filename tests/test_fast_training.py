@@ -1,4 +1,4 @@
-"""Training the fast generator: true pairs through any window, phases, resume, previews, shipping."""
+"""Training the fast generator: true pairs in any window, phases, resume, previews, shipping."""
 
 import json
 from dataclasses import replace
@@ -58,7 +58,9 @@ def test_the_same_seed_draws_the_same_batch() -> None:
     sampler = PairSampler(people(), HEADS)
     first, second = (sampler.draw(np.random.default_rng(1), 2, 32) for _ in range(2))
 
-    assert all(torch.equal(a, b) for a, b in zip(vars(first).values(), vars(second).values()))
+    assert all(
+        torch.equal(a, b) for a, b in zip(vars(first).values(), vars(second).values(), strict=True)
+    )
 
 
 def test_a_whole_pair_is_shown_as_it_is() -> None:

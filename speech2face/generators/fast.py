@@ -4,6 +4,8 @@ A latent is where the named keypoints are wanted in the crop: `landmarks.FAST_KE
 each, normalized. The portrait's own keypoints give the portrait back exactly.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -39,7 +41,9 @@ class Fast:
         picture = torch.from_numpy(portrait.crop.copy()).to(self.device)
         points = to_tensor(named_keypoints(portrait.mesh, size), self.device)
         return self.network.encode(
-            picture.permute(2, 0, 1)[None].float() / 255, points[None], _border(portrait, self.device)
+            picture.permute(2, 0, 1)[None].float() / 255,
+            points[None],
+            _border(portrait, self.device),
         )
 
     @torch.inference_mode()
@@ -64,8 +68,8 @@ def create(device: torch.device) -> Fast:
         WeightsError: They are missing or damaged.
     """  # noqa: DOC502 the store raises it
     tensors, config = load("fast")
-    sizes = {name: tuple(v) if isinstance(v, list) else v for name, v in config.items()}
-    network = FastGenerator(FastConfig(**sizes))
+    lists: dict[str, Any] = {"motion": tuple(config["motion"]), "decoder": tuple(config["decoder"])}
+    network = FastGenerator(FastConfig(**{**config, **lists}))
     network.load_state_dict({name: value.float() for name, value in tensors.items()})
     return Fast(network, device)
 

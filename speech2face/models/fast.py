@@ -4,7 +4,7 @@
 (`fast_motion`) say where each place comes from; a network at a quarter of the resolution corrects
 that and hands on to a decoder, which predicts the rest of the flow, a picture of its own, and where
 that picture is to be seen: in mouths that open, behind a head that turns. Everything else is the
-photograph's own pixels, sampled at its own resolution, so that skin and hair stay sharp at any size.
+photograph's own pixels, sampled at its own resolution: skin and hair stay sharp at any size.
 
 A new network draws exactly the warped photograph. All that it learns is scaled by how much moves
 nearby: without motion the photograph comes back as it is.
@@ -24,16 +24,8 @@ from torch.nn import functional
 
 from speech2face.errors import InputError
 from speech2face.landmarks import FAST_KEYPOINTS
-from speech2face.models.fast_motion import (
-    MAPS,
-    draw,
-    flow_at,
-    motion,
-    sample,
-    slit_shares,
-    square_border,
-    unit_of,
-)
+from speech2face.models.fast_motion import flow_at, motion, sample, square_border
+from speech2face.models.fast_slits import MAPS, draw, slit_shares, unit_of
 
 _STEP = 16
 """Sides that the network works at are multiples of this: it halves them four times."""

@@ -1,4 +1,4 @@
-"""What the named keypoints alone say about the motion: flows, the mouth's hole, the lids' edges.
+"""What the named keypoints alone say about the motion: dense flows.
 
 Keypoints are `landmarks.FAST_KEYPOINTS`: points of the face mesh, so that nothing about them has to
 be learnt. Thin-plate splines through them give dense backward flows; because lips and lids that
@@ -15,7 +15,6 @@ Source: Bookstein, "Principal warps: thin-plate splines and the decomposition of
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -23,49 +22,27 @@ from torch.nn import functional
 
 from speech2face import landmarks
 from speech2face.geometry import identity_grid, warp
+from speech2face.models.fast_slits import IRISES, SLITS, disc, unit_of
 
-MAPS = 6
-"""Pictures that `draw` gives."""
 BORDER_POINTS = 9
 """Pinned points along each side of the picture."""
 
 _RIDGE = 2e-3
 """Ridge on the splines' systems: what is within the tracker's jitter need not be followed."""
-_LIP_EDGE, _LID_REACH = 0.03, 0.12
-"""Softness of the lips' outer border, and how far lids carry skin along (units)."""
 _ACTIVE_NEAR, _ACTIVE_FROM = 0.25, 0.02
 """A place is as active as the keypoints so near (units); motion of this much is fully seen."""
 _IRIS_REACH = 2.2
 """The white of the eye moves along with the iris up to this many radii."""
-_LEAST = 1e-4
 
 
-def _places(mesh_points: np.ndarray) -> list[int]:
-    """Give the places of mesh points in the list of keypoints."""
-    order = {int(point): place for place, point in enumerate(landmarks.FAST_KEYPOINTS)}
-    return [order[int(point)] for point in mesh_points]
-
-
-_SLITS = tuple(
-    (_places(upper), _places(lower))
-    for upper, lower in (
-        (landmarks.UPPER_LIP_INNER, landmarks.LOWER_LIP_INNER),
-        (landmarks.LEFT_UPPER_LID, landmarks.LEFT_LOWER_LID),
-        (landmarks.RIGHT_UPPER_LID, landmarks.RIGHT_LOWER_LID),
-    )
-)
-"""Mouth, left eye, right eye: places of the edges' points, from left to right."""
-_OUTER_LIPS = _places(landmarks.UPPER_LIP_OUTER), _places(landmarks.LOWER_LIP_OUTER)
-_IRISES = _places(landmarks.LEFT_IRIS), _places(landmarks.RIGHT_IRIS)
-_UPPER = [place for upper, _ in _SLITS for place in upper[1:-1]]
-_LOWER = [place for _, lower in _SLITS for place in lower[1:-1]]
+_UPPER = [place for upper, _ in SLITS for place in upper[1:-1]]
+_LOWER = [place for _, lower in SLITS for place in lower[1:-1]]
 _BASE = sorted(
-    set(range(len(landmarks.FAST_KEYPOINTS))) - {*_UPPER, *_LOWER, *_IRISES[0], *_IRISES[1]}
+    set(range(len(landmarks.FAST_KEYPOINTS))) - {*_UPPER, *_LOWER, *IRISES[0], *IRISES[1]}
 )
 _RIGID = [
     place for place, point in enumerate(landmarks.FAST_KEYPOINTS) if point in set(landmarks.RIGID)
 ]
-_EYE_CORNERS = _places(np.array([33, 263]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +63,6 @@ class Motion:
     """How much farther from the viewer the source lay (units)."""
     active: Float[Tensor, "batch 1 rows columns"]
     """0 where nothing near moves, towards 1 where it does."""
-
-
-def unit_of(keypoints: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch 1 1"]:
-    """Measure the distance of the outer eye corners."""
-    left, right = keypoints[:, _EYE_CORNERS[0]], keypoints[:, _EYE_CORNERS[1]]
-    return (right - left).norm(dim=1).clamp(min=0.02)[:, None, None]
 
 
 def square_border(batch: int, device: torch.device) -> Float[Tensor, "batch pinned 2"]:
@@ -157,116 +128,6 @@ def _motion(
     )
 
 
-def slit_shares(
-    driving: Float[Tensor, "batch points 3"], rows: int, columns: int
-) -> Float[Tensor, "batch 3 rows columns"]:
-    """Tell how far pixels belong to the upper or lower side of a slit, or to an open eye.
-
-    All three are 0 away from mouth and eyes; the steps between them are a pixel wide.
-    """
-    unit = unit_of(driving)[:, 0]
-    x, y = _axes(rows, columns, driving.device)
-    pixel = 2 / rows
-    shares = driving.new_zeros(len(driving), 3, rows, columns)
-    for number, (upper, lower) in enumerate(_SLITS):
-        top, bottom = _edge(driving, upper, x), _edge(driving, lower, x)
-        middle = (top + bottom) / 2
-        if number == 0:
-            low, high = (_edge(driving, edge, x) for edge in _OUTER_LIPS)
-            soft = _LIP_EDGE * unit
-        else:
-            soft = _LID_REACH * unit / 3
-            low, high = top - 2 * soft, bottom + 2 * soft
-        reach = _soft_step(y - low[:, None], soft[..., None])
-        reach = reach * _soft_step(high[:, None] - y, soft[..., None])
-        reach = reach * _between(driving, upper, x, soft)[:, None]
-        lower_side = ((y - middle[:, None]) / pixel + 0.5).clamp(0, 1)
-        hole = torch.zeros_like(reach)
-        if number > 0:
-            hole = _hole(y, top[:, None], bottom[:, None], pixel)
-            hole = hole * _between(driving, upper, x, unit * 0.01)[:, None]
-            reach = reach * (1 - hole)
-        shares = shares + torch.stack([reach * (1 - lower_side), reach * lower_side, hole], 1)
-    return shares
-
-
-def draw(
-    keypoints: Float[Tensor, "batch points 3"], rows: int, columns: int
-) -> Float[Tensor, "batch maps rows columns"]:
-    """Draw what keypoints say about lips and eyes.
-
-    Returns:
-        Mouth's hole, lips, line where the lips meet, eyes' openings, their middle lines, irises;
-        each in [0, 1].
-    """
-    unit = unit_of(keypoints)[:, 0]
-    x, y = _axes(rows, columns, keypoints.device)
-    pixel = 2 / rows
-    holes, lines = [], []
-    for upper, lower in _SLITS:
-        top, bottom = _edge(keypoints, upper, x)[:, None], _edge(keypoints, lower, x)[:, None]
-        across = _between(keypoints, upper, x, unit * 0.01)[:, None]
-        holes.append(_hole(y, top, bottom, pixel) * across)
-        off = (y - (top + bottom) / 2) / (0.02 * unit[..., None] + pixel)
-        lines.append(torch.exp(-(off**2)) * across)
-    low, high = (_edge(keypoints, edge, x)[:, None] for edge in _OUTER_LIPS)
-    lips = _hole(y, low, high, pixel) * _between(keypoints, _OUTER_LIPS[0], x, unit * 0.01)[:, None]
-    eyes = holes[1] + holes[2]
-    irises = torch.zeros_like(eyes)
-    for iris in _IRISES:
-        centre, radius = _disc(keypoints, iris)
-        over_x = torch.exp(-(((x - centre[:, :1]) / radius) ** 2))
-        over_y = torch.exp(-(((y[:, 0] - centre[:, 1:]) / radius) ** 2))
-        irises = irises + over_y[:, :, None] * over_x[:, None]
-    return torch.stack([holes[0], lips, lines[0], eyes, lines[1] + lines[2], irises], 1)
-
-
-def _axes(rows: int, columns: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Give x of the columns (columns,) and y of the rows (rows, 1)."""
-    grid = identity_grid(rows, columns, device)
-    return grid[0, :, 0], grid[:, :1, 1]
-
-
-def _edge(
-    keypoints: Float[Tensor, "batch points 3"], places: list[int], x: Float[Tensor, " columns"]
-) -> Float[Tensor, "batch columns"]:
-    """Read an edge, which runs from left to right, as y over x; beyond its ends it is level."""
-    points = keypoints[:, places]
-    step = (points[:, 1:] - points[:, :-1])[..., None]
-    run = (x - points[:, :-1, :1]) / step[:, :, 0].clamp(min=1e-3)
-    return points[:, :1, 1] + (run.clamp(0, 1) * step[:, :, 1]).sum(1)
-
-
-def _between(
-    keypoints: Float[Tensor, "batch points 3"],
-    places: list[int],
-    x: Float[Tensor, " columns"],
-    soft: Float[Tensor, "batch 1"],
-) -> Float[Tensor, "batch columns"]:
-    """Tell which columns lie between an edge's two ends."""
-    left, right = keypoints[:, places[0], :1], keypoints[:, places[-1], :1]
-    return _soft_step(x - left, soft) * _soft_step(right - x, soft)
-
-
-def _hole(y: Tensor, top: Tensor, bottom: Tensor, pixel: float) -> Tensor:
-    """Tell how much of each pixel lies between two edges; nothing if they meet."""
-    inside = ((y - top) / pixel + 0.5).clamp(0, 1) * ((bottom - y) / pixel + 0.5).clamp(0, 1)
-    return inside * ((bottom - top) / pixel).clamp(0, 1)
-
-
-def _soft_step(values: Tensor, soft: Tensor) -> Tensor:
-    return torch.sigmoid(values / (soft / 3).clamp(min=_LEAST))
-
-
-def _disc(
-    keypoints: Float[Tensor, "batch points 3"], iris: list[int]
-) -> tuple[Float[Tensor, "batch 2"], Float[Tensor, "batch 1"]]:
-    """Give an iris' centre and radius."""
-    centre = keypoints[:, iris[0], :2]
-    ring = keypoints[:, iris[1:], :2] - centre[:, None]
-    return centre, ring.norm(dim=2).mean(1, keepdim=True).clamp(min=1e-3)
-
-
 def _kernel(
     a: Float[Tensor, "batch left 2"], b: Float[Tensor, "batch right 2"]
 ) -> Float[Tensor, "batch left right"]:
@@ -330,8 +191,8 @@ def _gaze(
     where: Float[Tensor, "1 places 2"],
 ) -> Float[Tensor, "batch 2 places"]:
     flow = shift.new_zeros(len(shift), where.shape[1], 2)
-    for iris, (edge, _) in zip(_IRISES, _SLITS[1:], strict=True):
-        centre, radius = _disc(driving, iris)
+    for iris, (edge, _) in zip(IRISES, SLITS[1:], strict=True):
+        centre, radius = disc(driving, iris)
         corners = shift[:, [edge[0], edge[-1]], :2].mean(1, keepdim=True)
         turned = shift[:, iris, :2].mean(1, keepdim=True) - corners
         distance = ((where - centre[:, None]) / (_IRIS_REACH * radius[:, None])).square().sum(2)

@@ -1,4 +1,4 @@
-"""What training.loop needs to train the fast generator: `speech2face train facevid2vid-fast.toml`."""
+"""What training.loop needs for the fast generator: `speech2face train facevid2vid-fast.toml`."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,8 +15,8 @@ from torch.nn import functional
 from speech2face.checkpoints.store import load, read_weights, register, write_weights
 from speech2face.errors import InputError
 from speech2face.models.fast import FastConfig, FastFrames, FastGenerator
-from speech2face.training.fast_losses import FastLosses, importance, losses
 from speech2face.synthesis.pairs import IdentityFrames, is_held_out, list_identities, read_identity
+from speech2face.training.fast_losses import FastLosses, importance, losses
 from speech2face.training.fast_pairs import PairBatch, PairSampler, whole
 from speech2face.training.loop_config import LoopConfig
 from speech2face.training.perceptual import PerceptualDistance

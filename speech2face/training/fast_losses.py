@@ -14,7 +14,7 @@ from torch.nn import functional
 from speech2face import landmarks
 from speech2face.geometry import identity_grid
 from speech2face.models.fast import FastFrames
-from speech2face.models.fast_motion import unit_of
+from speech2face.models.fast_slits import unit_of
 from speech2face.training.fast_pairs import PairBatch
 
 _FEATURES = (

@@ -164,15 +164,17 @@ def show(
     size = one.frames.shape[1]
     middle = (2 * np.array([left, top], np.float32) + wide) / size - 1
     scale = wide / size
-    row: dict[str, np.ndarray] = {"middle": middle, "scale": np.float32(scale)}
+    row: dict[str, np.ndarray] = {"middle": middle, "scale": np.array(scale, np.float32)}
     for name, index in (("source", source), ("driving", driving)):
         cut = one.frames[index, top : top + wide, left : left + wide]
-        row[name] = cut if wide == side else cv2.resize(cut, (side, side), interpolation=cv2.INTER_AREA)
+        row[name] = (
+            cut if wide == side else cv2.resize(cut, (side, side), interpolation=cv2.INTER_AREA)
+        )
         points = named_keypoints(one.meshes[index], size)
         row[f"{name}_keypoints"] = (points - np.append(middle, 0)) / scale
     cells = side // FLOW_SHARE
     row["flow"], row["visible"] = np.zeros((cells, cells, 2)), np.zeros((cells, cells))
-    row["known"] = np.float32(one.flows is not None)
+    row["known"] = np.array(one.flows is not None, np.float32)
     if one.flows is not None and one.visible is not None:
         coarse = one.flows.shape[2]
         step = wide / size * coarse / cells
@@ -196,7 +198,8 @@ def stack(rows: Sequence[dict[str, np.ndarray]]) -> PairBatch:
         return torch.from_numpy(np.stack([row[name] for row in rows])).float()
 
     return PairBatch(
-        source=of("source").permute(0, 3, 1, 2) / 255, driving=of("driving").permute(0, 3, 1, 2) / 255,
+        source=of("source").permute(0, 3, 1, 2) / 255,
+        driving=of("driving").permute(0, 3, 1, 2) / 255,
         source_keypoints=of("source_keypoints"), driving_keypoints=of("driving_keypoints"),
         border=of("border"), flow=of("flow").permute(0, 3, 1, 2), visible=of("visible")[:, None],
         known=of("known"),

