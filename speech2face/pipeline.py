@@ -123,7 +123,11 @@ class Speech2Face:
 
     @classmethod
     def from_pretrained(
-        cls, device: str = "auto", generator: str = "warp", tracker: str = "mesh"
+        cls,
+        device: str = "auto",
+        generator: str = "warp",
+        tracker: str = "mesh",
+        speech2landmarks: Path | None = None,
     ) -> "Speech2Face":
         """Load the shipped weights.
 
@@ -132,6 +136,7 @@ class Speech2Face:
             generator: Who draws the frames: "warp", "facevid2vid", or "facevid2vid:NAME" with
                 imported weights.
             tracker: "mesh", which ships, or "face-alignment", whose weights you bring.
+            speech2landmarks: A weight file that was trained or fine-tuned; None is what ships.
 
         Raises:
             DeviceError: The device is absent.
@@ -142,7 +147,7 @@ class Speech2Face:
         draws = create(name, place)
         return cls(
             tracker=create_tracker(tracker, place),
-            speech2landmarks=Speech2Landmarks.from_pretrained(place),
+            speech2landmarks=Speech2Landmarks.chosen(speech2landmarks, place),
             landmarks2latents=create_fit(name, place, draws),
             generator=draws,
         )
@@ -182,7 +187,7 @@ class Speech2Face:
         """Do a job whose inputs have been checked; its video is written if it names an output."""
         clip = self.prepare(job, progress)
         if job.output is not None:
-            _write(clip, job, job.output, self.generator.name)
+            _write(clip, job, job.output, self)
         return clip
 
     def prepare(self, job: Job, progress: Report | None = None) -> Clip:
@@ -237,7 +242,7 @@ def at_rate(latents: LatentTrack, settings: Settings, frames: int) -> LatentTrac
     return replace(latents, values=values, fps=settings.rate)
 
 
-def _write(clip: Clip, job: Job, output: Path, generator: str) -> None:
+def _write(clip: Clip, job: Job, output: Path, engine: Speech2Face) -> None:
     """Encode a clip with its sound while it is drawn, and say beside it how it was made."""
     cut = None if job.settings.preview is None else len(clip) / clip.latents.fps
     with VideoWriter(
@@ -251,11 +256,14 @@ def _write(clip: Clip, job: Job, output: Path, generator: str) -> None:
     ) as video:
         for frame in clip:
             video.write(frame)
+    generator, own = engine.generator.name, engine.speech2landmarks.source
+    shipped = {*_ALWAYS, *weights_of(generator)} - ({"speech2landmarks"} if own else set())
     sidecar(
         output,
         settings=asdict(job.settings) | {"generator": generator},
-        inputs={"portrait": job.portrait, "audio": job.audio},
-        weights=sorted({*_ALWAYS, *weights_of(generator)}),
+        inputs={"portrait": job.portrait, "audio": job.audio}
+        | ({"speech2landmarks": own} if own else {}),
+        weights=sorted(shipped),
     )
 
 

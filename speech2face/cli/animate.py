@@ -48,6 +48,7 @@ def animate(
     device: options.Device = "auto",
     generator: options.GeneratorName = "warp",
     tracker: options.Tracker = "mesh",
+    speech2landmarks: options.Speech2LandmarksFile = None,
     preview: options.Preview = None,
     max_duration: options.MaxDuration = None,
     batch_size: options.BatchSize = 16,
@@ -95,7 +96,7 @@ def animate(
         *places, output or Path(), settings, overwrite=overwrite, generator=generator
     )
     ensure_calibrated(generator, place, progress)
-    engine = Speech2Face.from_pretrained(str(place), generator, tracker)
+    engine = Speech2Face.from_pretrained(str(place), generator, tracker, speech2landmarks)
     typer.echo(f"speech2face: {generator} on {place}", err=True)
     with reporter(progress) as report:
         engine.run(job, report)

@@ -40,7 +40,7 @@ def finetune(
 ) -> None:
     """Teach the shipped Speech2Landmarks one speaker's lips from VIDEOS.
 
-    The last fifth of what is said is held out; the table tells how well it is read by the shipped
+    The last quarter of what is said is held out; the table tells how well it is read by the shipped
     weights and by the new ones. Use them with animate --speech2landmarks FILE.
 
     speech2face finetune me1.mp4 me2.mp4 -o me.safetensors
@@ -55,7 +55,9 @@ def finetune(
     from speech2face.stages.speech2landmarks import Speech2Landmarks
     from speech2face.training.loop import Report, run
     from speech2face.training.speech2landmarks import open_task, read_recipe
+    from speech2face.training.speech_recipe import for_material
     from speech2face.training.systems import find_recipe
+    from speech2face.training.talking_videos import known
 
     plan = read_recipe(find_recipe(recipe))
     check_output(output, overwrite=overwrite)
@@ -65,6 +67,8 @@ def finetune(
         if prepare_videos(videos, folder, "me", device, progress, lag=True) == len(videos):
             msg = "no video can be used; expected one that speech2face prepare takes; see above"
             raise InputError(msg)
+        facts = [known(video, folder) for video in videos]
+        plan = for_material(plan, sum(one.seconds for one in facts if one is not None))
         task = open_task(plan, folder)
         with counting(progress, "learn") as tell:
 

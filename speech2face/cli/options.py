@@ -129,6 +129,15 @@ Tracker = Annotated[
         rich_help_panel=_RUN,
     ),
 ]
+Speech2LandmarksFile = Annotated[
+    Path | None,
+    Option(
+        "--speech2landmarks",
+        help="Weights that read lips from the sound, from finetune or train; without it those that "
+        "ship.",
+        rich_help_panel=_RUN,
+    ),
+]
 GeneratorName = Annotated[
     str,
     Option(

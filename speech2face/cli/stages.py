@@ -38,6 +38,7 @@ def landmarks(
     force: options.Force = False,
     background: options.Background = "white",
     device: options.Device = "auto",
+    speech2landmarks: options.Speech2LandmarksFile = None,
     overwrite: options.Overwrite = False,
     plot: options.Plot = None,
 ) -> None:
@@ -69,7 +70,7 @@ def landmarks(
     rig = load_rig()
     mesh = rig.neutral if portrait is None else _portrait(portrait, settings).face.mesh
     rest = speaking_rest(mesh, rig)
-    track = Speech2Landmarks.from_pretrained(place)(speech, rest)
+    track = Speech2Landmarks.chosen(speech2landmarks, place)(speech, rest)
     track = scaled(track, rest, settings.expression_scale)
     save_track(output, track, overwrite=overwrite)
     if plot is not None:

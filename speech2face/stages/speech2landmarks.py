@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from speech2face import landmarks, timing
 from speech2face.checkpoints.store import load, read_weights
-from speech2face.errors import InputError
+from speech2face.errors import InputError, WeightsError
 from speech2face.models.mel import CONTEXT, HOP, LogMel
 from speech2face.models.speech2landmarks import (
     MEL_PER_STEP,
@@ -139,6 +139,8 @@ class Speech2Landmarks:
     def __init__(self, network: Speech2LandmarksNetwork) -> None:
         """Take a network in evaluation mode; the stage computes on the device it is on."""
         self.network: Speech2LandmarksNetwork = network
+        self.source: Path | None = None
+        """The file its weights are from, unless they are the shipped ones."""
 
     @classmethod
     def from_pretrained(cls, device: torch.device | str = "cpu") -> "Speech2Landmarks":
@@ -147,8 +149,26 @@ class Speech2Landmarks:
 
     @classmethod
     def from_file(cls, path: Path, device: torch.device | str = "cpu") -> "Speech2Landmarks":
-        """Load weights that training wrote."""
-        return cls._from(*read_weights(path), device)
+        """Load weights that training or fine-tuning wrote.
+
+        Raises:
+            WeightsError: The file is absent, or its weights are of another network.
+        """
+        try:
+            stage = cls._from(*read_weights(path), device)
+        except (KeyError, TypeError, RuntimeError, InputError) as error:
+            msg = (
+                f"{path} holds no weights of Speech2Landmarks; expected a file that speech2face "
+                "finetune or train wrote"
+            )
+            raise WeightsError(msg) from error
+        stage.source = path
+        return stage
+
+    @classmethod
+    def chosen(cls, path: Path | None, device: torch.device | str = "cpu") -> "Speech2Landmarks":
+        """Load a user's weight file, or the shipped weights where none is named."""
+        return cls.from_pretrained(device) if path is None else cls.from_file(path, device)
 
     @classmethod
     def _from(

@@ -1,6 +1,6 @@
 """Everything that decides how Speech2Landmarks is trained."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from speech2face.models.speech2landmarks import Speech2LandmarksConfig
@@ -48,3 +48,16 @@ def read_recipe(path: Path) -> Recipe:
     table = read_table(path)
     table.pop("system", None)
     return from_table(Recipe, table, str(path))
+
+
+_MINUTE = 60.0
+_MOST = 5.0
+"""Minutes of speech from which on a fine-tuning gets no longer."""
+
+
+def for_material(recipe: Recipe, seconds: float) -> Recipe:
+    """Give a fine-tuning, whose steps are for a minute, as many as its seconds ask for."""
+    factor = min(max(seconds / _MINUTE, 1.0), _MOST)
+    return replace(
+        recipe, steps=round(recipe.steps * factor), cooldown=round(recipe.cooldown * factor)
+    )
