@@ -10,7 +10,7 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -26,9 +26,18 @@ _MEGA = 1_000_000
 
 
 def benchmark(
-    portrait: options.PortraitArgument,
-    audio: options.AudioArgument,
+    portrait: Annotated[Path | None, typer.Argument(help="A picture with a face.")] = None,
+    audio: Annotated[Path | None, typer.Argument(help="A sound file, or a video's.")] = None,
     *,
+    steps: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PRESET",
+            help="Instead: what each exact speed-up of a face-vid2vid preset gains (256, "
+            "256-original, 512, tiny ...), with random weights; needs no PORTRAIT and no AUDIO.",
+        ),
+    ] = None,
+    frames: Annotated[int, typer.Option(help="With --steps: frames at once.", min=1)] = 1,
     seconds: Annotated[float, typer.Option(help="The sound is repeated up to this length.")] = 60.0,
     runs: Annotated[int, typer.Option(help="How often; each run has its own table.", min=1)] = 1,
     size: options.Size = 512,
@@ -43,6 +52,11 @@ def benchmark(
 
     The clock starts after the imports, which are timed apart. The video goes to a temporary folder.
     """
+    if steps is not None:
+        _print_steps(steps, device, frames, runs, as_json=as_json)
+        return
+    if portrait is None or audio is None:
+        _refuse()
     started = perf_counter()
     from speech2face import devices
     from speech2face.cli.calibrate import ensure_calibrated
@@ -77,6 +91,19 @@ def benchmark(
                 **_result(clock, job, len(output.read_bytes())),
             }
             typer.echo(json.dumps(found)) if as_json else _print(found)
+
+
+def _refuse() -> NoReturn:
+    msg = "PORTRAIT and AUDIO are missing; give both, or --steps PRESET"
+    raise typer.BadParameter(msg)
+
+
+def _print_steps(preset: str, device: str, frames: int, runs: int, *, as_json: bool) -> None:
+    from speech2face import devices
+    from speech2face.evaluation.generator_steps import compare_steps
+
+    table = compare_steps(preset, devices.resolve(device), frames=frames, repeats=runs)
+    typer.echo(table.json() if as_json else f"{_cpu_name()}\n\n{table.markdown()}")
 
 
 class _Clock:
