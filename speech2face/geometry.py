@@ -79,8 +79,14 @@ def warp(
     image: Float[Tensor, "batch channels height width"],
     grid: Float[Tensor, "batch height2 width2 2"],
     padding: str = "border",
+    mode: str = "bilinear",
 ) -> Float[Tensor, "batch channels height2 width2"]:
-    """Sample an image bilinearly where the grid says (normalized x, y)."""
-    return functional.grid_sample(
-        image, grid, mode="bilinear", padding_mode=padding, align_corners=False
-    )
+    """Sample an image where the grid says (normalized x, y).
+
+    Args:
+        image: What is sampled.
+        grid: Where.
+        padding: What lies beyond the edges: "border" or "zeros".
+        mode: "bilinear", or "bicubic", which keeps fine detail and may overshoot a little.
+    """
+    return functional.grid_sample(image, grid, mode=mode, padding_mode=padding, align_corners=False)

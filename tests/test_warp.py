@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -176,6 +177,46 @@ def test_a_mouth_that_turns_away_is_open_over_its_whole_width(generator, state, 
     x, y = np.round(middle[2:-2, :2]).astype(int).T
     # The texture is noise around 128; the mouth's inside is dark, teeth aside.
     assert (frame[y, x].mean(-1) < 80).mean() > 0.8
+
+
+def test_a_photograph_that_moves_half_a_pixel_keeps_its_detail(generator, state, portrait):
+    half = WarpLatents(
+        weights=np.zeros((1, len(generator.rig.names)), np.float32),
+        gaze=np.zeros((1, 2), np.float32), pose=np.zeros((1, 3), np.float32),
+        shift=np.array([[0.5 / state.points.head.scale, 0, 0]], np.float32),
+    ).pack()  # fmt: skip
+
+    frame = generator.render(state, half)[0].astype(float)
+
+    rows, columns = (slice(50, 70), slice(50, 78))  # skin between eyes and mouth
+    source = portrait.crop.astype(float)
+    kept = (
+        np.diff(frame, axis=1)[rows, columns].std() / np.diff(source, axis=1)[rows, columns].std()
+    )
+    assert kept > 0.75  # bilinear: 0.69
+
+
+def test_teeth_that_the_picture_shows_leave_no_thread_between_closed_lips(generator, rig):
+    open_lips = _portrait(rig, opening=0.3)
+    picture = np.full((SIZE, SIZE, 3), 110, np.uint8)
+    lips = open_lips.mesh[:, :2]
+    inner = np.concatenate([
+        lips[landmarks.UPPER_LIP_INNER] - [0, 1], (lips[landmarks.LOWER_LIP_INNER] + [0, 1])[::-1]
+    ])  # fmt: skip
+    cv2.fillPoly(picture, [np.round(inner).astype(np.int32)], (250, 250, 250))
+    smiling = Portrait(
+        image=picture, face=open_lips.face, crop=picture, to_crop=open_lips.to_crop
+    )  # fmt: skip
+    state = generator.encode(smiling)
+    closed = _latent(rig)
+    closed[0, : len(rig.names)] = -source_opening(smiling.mesh, rig)
+
+    shut = generator.render(state, closed)[0]
+    rest = generator.render(state, _latent(rig))[0]
+
+    assert np.abs(rest.astype(int) - picture).max() <= 1
+    middle = slice(*np.sort(lips[[81, 311], 0]).astype(int))
+    assert shut[60:110, middle].max() < 160
 
 
 def test_a_shift_moves_and_enlarges_the_whole_face(state):

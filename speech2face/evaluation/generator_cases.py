@@ -146,6 +146,15 @@ def to_picture(
     return np.concatenate([flat, meshes[..., 2:] * scale], -1).astype(np.float32)
 
 
+def to_crop(
+    meshes: Float[np.ndarray, "*frames 478 3"], portrait: Portrait
+) -> Float[np.ndarray, "*frames 478 3"]:
+    """Turn meshes in pixels of a portrait's picture into pixels of its crop."""
+    scale = float(np.hypot(*portrait.to_crop[:, 0]))
+    flat = meshes[..., :2] @ portrait.to_crop[:, :2].T + portrait.to_crop[:, 2]
+    return np.concatenate([flat, meshes[..., 2:] * scale], -1).astype(np.float32)
+
+
 def head_cases(files: Sequence[Path]) -> Iterator[Case]:
     """Read rendered heads: the first frame is the source, the others are to be drawn."""
     for path in files:

@@ -8,14 +8,18 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 
-from speech2face.evaluation.generator_cases import Case, still
+from speech2face.evaluation.generator_cases import Case, still, to_crop
 from speech2face.generators.base import Generator
+from speech2face.generators.fast import NAME as FAST
+from speech2face.generators.fast import named_keypoints
 from speech2face.generators.registry import create
 from speech2face.types import EMOTIONS, Portrait
 
 Frames = UInt8[np.ndarray, "frames size size 3"]
 
 _BATCH = 16
+
+
 Converter = Callable[[np.ndarray, Portrait], np.ndarray]
 """Latents of the warp generator (frames, latent) and whose they are in, those of another out."""
 
@@ -70,12 +74,32 @@ class GeneratorRow:
 
     def draw(self, portrait: Portrait, motion: Float[np.ndarray, "frames latent"]) -> Frames:
         """Draw a portrait moved by latents of the warp generator."""
-        values = self._convert(motion, portrait)
+        return self._render(portrait, self._convert(motion, portrait))
+
+    def _render(self, portrait: Portrait, values: Float[np.ndarray, "frames latent"]) -> Frames:
         state = self._generator.encode(portrait)
         return np.concatenate([
             self._generator.render(state, values[start : start + _BATCH])
             for start in range(0, len(values), _BATCH)
         ])  # fmt: skip
+
+
+class TrackedRow(GeneratorRow):
+    """A generator whose keypoints are named mesh points, driven by the tracked points themselves.
+
+    Nothing is lost on the way through the rig, and nothing of the tracker's trembling is smoothed.
+    """
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        """Load it."""
+        super().__init__(name, device)
+        self.name = f"{self.name}, tracked points"
+
+    def __call__(self, case: Case) -> Frames:
+        """Draw the frames."""
+        size, moved = len(case.portrait.crop), to_crop(case.meshes, case.portrait)
+        values = named_keypoints(moved, size).reshape(len(moved), -1)
+        return self._render(case.portrait, values)
 
 
 def converter(generator: Generator[Any], device: torch.device) -> Converter:
@@ -96,4 +120,9 @@ def converter(generator: Generator[Any], device: torch.device) -> Converter:
 
 def rows_of(names: Sequence[str], device: torch.device) -> list[Row]:
     """Make the rows: truth and still first, then the generators in the order given."""
-    return [TruthRow(), StillRow(), *(GeneratorRow(name, device) for name in names)]
+    rows: list[Row] = [TruthRow(), StillRow()]
+    for name in names:
+        rows.append(GeneratorRow(name, device))
+        if rows[-1].name == FAST:
+            rows.append(TrackedRow(name, device))
+    return rows

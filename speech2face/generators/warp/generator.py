@@ -19,7 +19,13 @@ from speech2face.face.rig import Rig, load_rig
 from speech2face.generators.warp.eyes import Eyeball, fill_eye, find_eyeball
 from speech2face.generators.warp.fields import Patch, make_patch
 from speech2face.generators.warp.latents import GAZE, POSE, SHIFT, WarpLatents
-from speech2face.generators.warp.mouth import MouthFrame, MouthInterior, crop_grid, fit_mouth
+from speech2face.generators.warp.mouth import (
+    MouthFrame,
+    MouthInterior,
+    crop_grid,
+    fit_mouth,
+    paint_lips,
+)
 from speech2face.generators.warp.openings import (
     Opening,
     eye_opening,
@@ -41,6 +47,10 @@ _LIDS = (
 )
 _BASE_CELLS, _COARSEST = 128, 4
 """Nodes along each side of the patch that covers the whole crop, about; most pixels between two."""
+_PARTED = 0.01
+"""Lips further apart than this (eye distances) show something that is not lip."""
+_HAIR = 0.3
+"""Hair reaches about this far beyond the face, over the face's size."""
 _PINNED = 0.1
 """The border of the crop holds still; motion rises over this share of the half side."""
 
@@ -50,10 +60,14 @@ class WarpState:
     """Everything that depends on the portrait alone."""
 
     picture: Float[Tensor, "1 3 size size"]
+    near: tuple[slice, slice]
+    """Rows and columns of the crop with the face and its hair: sampled with more care."""
     points: ControlPoints
     base: Patch
     mouth: Opening
     interior: MouthInterior
+    lips: Float[Tensor, "1 3 size size"] | None
+    """The crop with the mouth's inside painted over by its lips; None where they rest closed."""
     mouth_hole: Float[Tensor, "1 2 size size"]
     """Where the resting picture shows the inside of the mouth: with its edge, and surely."""
     eyes: tuple[Opening, Opening]
@@ -78,7 +92,7 @@ class WarpGenerator:
         points = control_points(portrait, fit_head(portrait.mesh), self.rig, self.device)
         size, flat = len(portrait.crop), points.pixels
         crop = portrait.crop
-        mouth = mouth_opening(points, size)
+        mouth, hole = mouth_opening(points, size), mouth_hole(points, size)
         openings, eyeballs, pictures = [], [], []
         for upper, lower, iris in _LIDS:
             width = float(np.linalg.norm(flat[upper[-1]] - flat[upper[0]]))
@@ -88,19 +102,24 @@ class WarpGenerator:
             openings.append(eye_opening(points, size, upper, lower))
             eyeballs.append(eyeball)
             pictures.append(_image(filled, self.device))
+        interior = fit_mouth(
+            crop, flat[: landmarks.MESH_POINTS],
+            points.rest[: landmarks.MESH_POINTS].cpu().numpy(), self.device,
+        )  # fmt: skip
+        parted = interior.rest_gap > _PARTED
+        lips = paint_lips(crop, hole[0, 0].cpu().numpy()) if parted else None
         return WarpState(
             picture=_image(crop, self.device),
+            near=_near_face(flat[: landmarks.SURFACE_POINTS], size),
             points=points,
             base=make_patch(
                 (0.0, 0.0, float(size), float(size)), _base_cell(size), size, flat,
                 _base_members(points), feather=0.0, pinned=_PINNED, device=self.device,
             ),
             mouth=mouth,
-            interior=fit_mouth(
-                crop, flat[: landmarks.MESH_POINTS],
-                points.rest[: landmarks.MESH_POINTS].cpu().numpy(), self.device,
-            ),
-            mouth_hole=mouth_hole(points, size),
+            interior=interior,
+            lips=None if lips is None else _image(lips, self.device),
+            mouth_hole=hole,
             eyes=(openings[0], openings[1]),
             eyeballs=(eyeballs[0], eyeballs[1]),
             eye_pictures=(pictures[0], pictures[1]),
@@ -117,7 +136,13 @@ class WarpGenerator:
         placed = points.place(shape, latents.pose, latents.shift)
         moves = points.displacements(placed)
         size = state.picture.shape[-1]
-        frames = warp(state.picture.expand(len(values), -1, -1, -1), state.base.grid(moves))
+        photograph = state.picture.expand(len(values), -1, -1, -1)
+        grid = state.base.grid(moves)
+        frames = warp(photograph, grid)
+        # Between pixels a bilinear photograph is blurred: skin and hair would lose their detail in
+        # each frame in which they move, and gain it back when they rest.
+        rows, columns = state.near
+        frames[..., rows, columns] = warp(photograph, grid[:, rows, columns], mode="bicubic")
         gaze = to_tensor(latents.gaze, self.device)
         for opening, eyeball, picture in zip(
             state.eyes, state.eyeballs, state.eye_pictures, strict=True
@@ -126,12 +151,15 @@ class WarpGenerator:
             slit = opening.slit(_back(placed, travel), margin=_LASHES)
             sources = opening.rigid_sources(points, latents.pose, latents.shift, travel)
             behind = eyeball.turn(sources, gaze)
-            inside = warp(picture.expand(len(values), -1, -1, -1), crop_grid(behind, size))
+            inside = warp(
+                picture.expand(len(values), -1, -1, -1), crop_grid(behind, size), mode="bicubic"
+            )
             self._open(frames, state, opening, slit, moves, inside, travel)
         travel = state.mouth.travel(points, placed)
         slit = state.mouth.slit(_back(placed, travel))
         inside = self._mouth(state, slit, shape, placed, latents, travel)
-        self._open(frames, state, state.mouth, slit, moves, inside, travel)
+        lips = None if state.lips is None else (state.lips, _lip_share(state, shape))
+        self._open(frames, state, state.mouth, slit, moves, inside, travel, lips)
         pixels = (frames * 255).round_().clamp_(0, 255).to(torch.uint8)
         return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
@@ -158,12 +186,32 @@ class WarpGenerator:
         moves: Float[Tensor, "batch points 2"],
         inside: Float[Tensor, "batch 3 height width"],
         travel: Float[Tensor, "batch 2"],
+        painted: tuple[Float[Tensor, "1 3 size size"], Float[Tensor, "batch 1 1 1"]] | None = None,
     ) -> None:
-        """Draw a slit's two sides and what is between them into the frames."""
-        picture = state.picture.expand(len(frames), -1, -1, -1)
-        moves = _back(moves, travel)
-        above = warp(picture, opening.above.grid(moves))
-        below = warp(picture, opening.below.grid(moves))
+        """Draw a slit's two sides and what is between them into the frames.
+
+        Args:
+            frames: Are drawn into.
+            state: The portrait.
+            opening: The slit's two patches.
+            slit: Where it lies, as if its rectangle had stayed.
+            moves: Motion of the control points.
+            inside: What is seen between the sides.
+            travel: By how much the rectangle goes along with the slit.
+            painted: Another picture for the two sides, and how much of it is shown.
+        """
+        back = _back(moves, travel)
+
+        def side(patch: Patch) -> Float[Tensor, "batch 3 height width"]:
+            grid = patch.grid(back)
+            drawn = warp(state.picture.expand(len(grid), -1, -1, -1), grid, mode="bicubic")
+            if painted is None:
+                return drawn
+            picture, share = painted
+            other = warp(picture.expand(len(grid), -1, -1, -1), grid, mode="bicubic")
+            return drawn + share * (other - drawn)
+
+        above, below = side(opening.above), side(opening.below)
         lower, gap = slit.below(soft=0.6), slit.inside()
         drawn = above * (1 - lower) + below * lower
         drawn = drawn * (1 - gap) + inside * gap
@@ -203,9 +251,27 @@ class WarpGenerator:
             along=(side - skull) / half[:, None], unit=2 * half, gap=gaps.amax(1),
         )  # fmt: skip
         grid = crop_grid(state.mouth.rigid_sources(points, pose, shift, travel), size)
-        own = warp(state.picture.expand(len(shape), -1, -1, -1), grid)
+        own = warp(state.picture.expand(len(shape), -1, -1, -1), grid, mode="bicubic")
         own_seen = warp(state.mouth_hole.expand(len(shape), -1, -1, -1), grid)
         return interior.draw(slit, frame, own, own_seen)
+
+
+def _lip_share(
+    state: WarpState, shape: Float[Tensor, "batch points 3"]
+) -> Float[Tensor, "batch 1 1 1"]:
+    """Tell how far the lips have left the resting gap: none, 0; by half of it or more, 1."""
+    gaps = shape[:, landmarks.LOWER_LIP_INNER, 1] - shape[:, landmarks.UPPER_LIP_INNER, 1]
+    away = (gaps.amax(1) - state.interior.rest_gap).abs() / (state.interior.rest_gap / 2)
+    return away.clamp(0, 1)[:, None, None, None]
+
+
+def _near_face(flat: Float[np.ndarray, "points 2"], size: int) -> tuple[slice, slice]:
+    """Give rows and columns around the face, wide enough for its hair and its motion."""
+    low, high = flat.min(0), flat.max(0)
+    margin = _HAIR * (high - low)
+    left, top = np.clip(np.floor(low - margin), 0, size).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(high + margin), 0, size).astype(int).tolist()
+    return slice(top, bottom), slice(left, right)
 
 
 def _back(

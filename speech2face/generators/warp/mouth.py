@@ -7,6 +7,7 @@ photograph, and fall into shadow towards the lips and the corners.
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -45,6 +46,8 @@ _LEAST_TEETH = 0.8
 _CHEEKS = np.array([205, 425, 50, 280, 187, 411])
 _COLOURFUL = 0.22
 """Saturation of skin in a colour photograph; in a monochrome one the mouth loses its colour too."""
+_THREAD = 0.004
+"""Over the crop's side: how far the edge of a lip may lie from where it was tracked."""
 _CROWN = 0.03
 """The lower lip shows no more than this of the lower teeth (eye distances), and never their gum."""
 
@@ -204,6 +207,23 @@ def fit_mouth(
         own=own,
         rest_gap=gap,
     )
+
+
+def paint_lips(
+    crop: UInt8[np.ndarray, "size size 3"], hole: Float[np.ndarray, "size size"]
+) -> UInt8[np.ndarray, "size size 3"]:
+    """Continue the lips over what the picture shows between them.
+
+    A tracker sees the edge of a lip a pixel or two off: a thread of teeth would move with it and
+    stay between lips that close.
+
+    Args:
+        crop: The resting crop.
+        hole: Where it shows the inside of the mouth, 0 to 1.
+    """
+    reach = max(1, round(_THREAD * len(crop)))
+    mask = cv2.dilate((hole > 0).astype(np.uint8), np.ones((2 * reach + 1, 1), np.uint8))
+    return cv2.inpaint(crop, mask, 3, cv2.INPAINT_TELEA).astype(np.uint8)
 
 
 def _lit_layer(
