@@ -28,6 +28,9 @@ _SHADE = {"upper": 1.0, "tongue": 0.9, "lower": 0.82}
 """Light that reaches each layer: lips and upper teeth shade what lies below them."""
 _SHADOW_REACH = 0.16
 """Depth of the lips' shadow on what lies behind, in half widths of the mouth."""
+_LIT_GAP, _CHINK = 0.22, 0.3
+"""Gap of the lips (half widths of the mouth) from which the mouth's inside is fully lit, and the
+share of light that a chink lets in."""
 _OWN_TEETH_GAP = (0.025, 0.06)
 """Gap of the portrait's lips (eye distances) from which its own teeth are trusted: none to all."""
 _OPENED = 0.03
@@ -121,7 +124,9 @@ class MouthInterior:
         above_lower = ((slit.lower - slit.v) / (0.8 * reach)).clamp(0, 1)
         light = (0.5 + 0.5 * below_upper.sqrt()) * (0.7 + 0.3 * above_lower.sqrt())
         corners = (1 - 0.75 * slit.u.abs().clamp(0, 1) ** 3).clamp(min=0.2)
-        return (light * corners)[:, None]
+        # Through a chink hardly any light falls: what is seen there is a dark seam, not teeth.
+        open_share = ((slit.lower - slit.upper) / (_LIT_GAP * slit.half_width)).clamp(0, 1)
+        return (light * corners * (_CHINK + (1 - _CHINK) * open_share))[:, None]
 
 
 @dataclass(frozen=True, kw_only=True)
