@@ -86,6 +86,23 @@ def test_frames_do_not_depend_on_their_batch(fast: Fast, portrait: Portrait) -> 
     assert np.abs(together - alone).max() <= 1
 
 
+def test_parted_lips_show_teeth_and_closed_ones_nothing(fast: Fast, portrait: Portrait) -> None:
+    state, fit = fast.encode(portrait), Landmarks2Named()
+    both = np.concatenate([motion(jawOpen=0.6), motion()])
+    points = torch.from_numpy(fit.from_motion(both, portrait)).unflatten(1, (-1, 3))
+    grey = torch.full((2, 3, 96, 96), 0.5)
+
+    state.mouth.draw_into(grey, points)
+
+    assert (grey[1] == 0.5).all()
+    rows, columns = (grey[0] != 0.5).any(0).nonzero().T
+    lips = fit.from_motion(both[:1], portrait).reshape(-1, 3)
+    middle = (keypoint(lips.reshape(1, -1), 13) + keypoint(lips.reshape(1, -1), 14))[:2] / 2
+    centre = torch.stack([columns.float().mean(), rows.float().mean()]).numpy()
+    np.testing.assert_allclose((2 * centre + 1) / 96 - 1, middle, atol=0.05)
+    assert grey[0].amin() < 0.35  # the throat
+
+
 def test_an_open_jaw_lowers_the_lip_and_leaves_the_brow(portrait: Portrait) -> None:
     fit = Landmarks2Named()
     rest, open_ = (fit.from_motion(motion(1, jawOpen=jaw), portrait) for jaw in (0.0, 0.5))

@@ -4,6 +4,7 @@ A latent is where the named keypoints are wanted in the crop: `landmarks.FAST_KE
 each, normalized. The portrait's own keypoints give the portrait back exactly.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from jaxtyping import Float, UInt8
 
 from speech2face.checkpoints.store import load
 from speech2face.devices import to_tensor
+from speech2face.face.rig import Rig, load_rig
+from speech2face.generators.fast_mouth import FastMouth, prepare_mouth
 from speech2face.landmarks import FAST_KEYPOINTS
 from speech2face.models.fast import FastConfig, FastGenerator, FastState
 from speech2face.models.fast_motion import square_border
@@ -20,6 +23,14 @@ from speech2face.types import Portrait
 NAME = "facevid2vid:fast"
 _AT_ONCE = 4
 """Frames drawn together: more of them leave the processor's caches and are slower there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FastPortrait:
+    """Everything that depends on the portrait alone."""
+
+    state: FastState
+    mouth: FastMouth
 
 
 class Fast:
@@ -32,30 +43,31 @@ class Fast:
         """Take a trained network; frames are drawn on `device`."""
         self.device = device
         self.network: FastGenerator = network.to(device=device).eval()
+        self.rig: Rig = load_rig()
         self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     @torch.inference_mode()
-    def encode(self, portrait: Portrait) -> FastState:
+    def encode(self, portrait: Portrait) -> FastPortrait:
         """Look at the portrait once."""
         size = len(portrait.crop)
         picture = torch.from_numpy(portrait.crop.copy()).to(self.device)
         points = to_tensor(named_keypoints(portrait.mesh, size), self.device)
-        return self.network.encode(
-            picture.permute(2, 0, 1)[None].float() / 255,
-            points[None],
-            _border(portrait, self.device),
-        )
+        image = picture.permute(2, 0, 1)[None].float() / 255
+        state = self.network.encode(image, points[None], _border(portrait, self.device))
+        return FastPortrait(state=state, mouth=prepare_mouth(portrait, self.rig, self.device))
 
     @torch.inference_mode()
     def render(
-        self, state: FastState, values: Float[np.ndarray, "frames latent"]
+        self, state: FastPortrait, values: Float[np.ndarray, "frames latent"]
     ) -> UInt8[np.ndarray, "frames size size 3"]:
         """Draw the crop once for every row of latents."""
-        size = state.photo.shape[-1]
+        size = state.state.photo.shape[-1]
         frames = np.empty((len(values), size, size, 3), np.uint8)
         for start in range(0, len(values), _AT_ONCE):
             some = to_tensor(values[start : start + _AT_ONCE], self.device)
-            drawn = self.network.render(state, some.unflatten(1, (-1, 3)))
+            points = some.unflatten(1, (-1, 3))
+            drawn = self.network.render(state.state, points)
+            state.mouth.draw_into(drawn, points)
             pixels = (drawn * 255).round_().to(torch.uint8).permute(0, 2, 3, 1)
             frames[start : start + len(some)] = pixels.cpu().numpy()
         return frames
