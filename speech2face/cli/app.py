@@ -17,6 +17,7 @@ from speech2face.cli import (
     gif,
     prepare,
     stages,
+    synthesize,
     train,
     weights,
 )
@@ -77,6 +78,7 @@ def build() -> typer.Typer:
     app.command("calibrate")(calibrate.calibrate)
     app.command("doctor")(doctor.doctor)
     app.command("prepare")(prepare.prepare)
+    app.command("synthesize")(synthesize.synthesize)
     app.command("train")(train.train)
     app.command("finetune")(finetune.finetune)
     app.add_typer(evaluate.build(), name="evaluate")
