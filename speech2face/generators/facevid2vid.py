@@ -16,6 +16,7 @@ from speech2face.checkpoints import library
 from speech2face.checkpoints.store import read_weights
 from speech2face.errors import WeightsError
 from speech2face.face.normalize import fit_head
+from speech2face.models.exact import GPU_STEPS, STEPS, accelerate
 from speech2face.models.facevid2vid import (
     FaceVid2VidConfig,
     FaceVid2VidGenerator,
@@ -122,14 +123,15 @@ class FaceVid2Vid:
 
     @classmethod
     def from_weights(cls, weights: str, device: torch.device) -> "FaceVid2Vid":
-        """Load imported weights by name or path.
+        """Load imported weights by name or path; the network is sped up, its pictures are the same.
 
         Raises:
             WeightsError: They are missing, damaged, or of another kind of network.
         """  # noqa: DOC502 the parts raise it
         tensors, config = _read(weights)
         network = FaceVid2VidGenerator(config)
-        _load(network, tensors, "generator", device)
+        _load(network, tensors, "generator", torch.device("cpu"))
+        network = accelerate(network, STEPS if device.type == "cpu" else GPU_STEPS).to(device)
         extractor = _extractor(tensors, config, device)
         return cls(f"{_KIND}:{weights}", network, extractor)
 
