@@ -97,6 +97,15 @@ def test_a_run_learns_and_shows_it(tmp_path: Path):
     assert task.network.training
 
 
+def test_curves_go_to_tensorboard_where_it_is_installed(tmp_path: Path):
+    pytest.importorskip("tensorboard", reason="comes with the extra train")
+
+    run(Line(), replace(CONFIG, steps=4), tmp_path, device="cpu")
+
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    assert b"error" in events.read_bytes()
+
+
 def test_without_resuming_a_run_begins_anew(tmp_path: Path):
     run(Line(), CONFIG, tmp_path, device="cpu")
     task = Line()
