@@ -24,8 +24,8 @@ _RINGS = (
     # the head's motion above the chin and below it, share of the jaw's motion.
     (1.12, 0.15, 1.00, 0.85, 1.00),
     (1.32, 0.30, 0.97, 0.50, 1.00),
-    (1.58, 0.40, 0.75, 0.22, 0.80),
-    (1.90, 0.40, 0.30, 0.06, 0.00),
+    (1.58, 0.40, 0.60, 0.22, 0.80),
+    (1.90, 0.40, 0.10, 0.06, 0.00),
 )
 _NECK_BAND = 0.5
 """Height over which the share falls to its value below the chin (eye distances)."""
