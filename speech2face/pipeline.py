@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 
 from speech2face import devices
 from speech2face.controls.director import direct
+from speech2face.controls.pose_video import follow_pose
 from speech2face.errors import Speech2FaceWarning
 from speech2face.face.alignment import create_tracker
 from speech2face.face.neutral import speaking_rest
@@ -220,7 +221,8 @@ class Speech2Face:
             note = f"no speech was found in {job.audio}; the mouth stays at rest"
             warnings.warn(note, Speech2FaceWarning, stacklevel=3)
         ended("landmarks")
-        controls = direct(speech, job.settings, len(track), track.fps)
+        settings = follow_pose(job.settings, self.tracker, len(track))
+        controls = direct(speech, settings, len(track), track.fps)
         ended("controls")
         track = scaled(track, rest, job.settings.expression_scale)
         latents = self.landmarks2latents(track, controls, portrait, speech)
@@ -257,12 +259,14 @@ def _write(clip: Clip, job: Job, output: Path, engine: Speech2Face) -> None:
         for frame in clip:
             video.write(frame)
     generator, own = engine.generator.name, engine.speech2landmarks.source
+    pose = job.settings.resolve().pose
     shipped = {*_ALWAYS, *weights_of(generator)} - ({"speech2landmarks"} if own else set())
     sidecar(
         output,
         settings=asdict(job.settings) | {"generator": generator},
         inputs={"portrait": job.portrait, "audio": job.audio}
-        | ({"speech2landmarks": own} if own else {}),
+        | ({"speech2landmarks": own} if own else {})
+        | ({"pose": pose} if isinstance(pose, Path) else {}),
         weights=sorted(shipped),
     )
 

@@ -18,6 +18,7 @@ from speech2face.media.ffmpeg import find_ffmpeg
 from speech2face.media.files import require_file
 from speech2face.media.image import read_image
 from speech2face.media.output import check_output
+from speech2face.media.video import probe_video
 from speech2face.settings import Settings, parse_colour
 
 _LONGEST_SIDE = 4096
@@ -66,15 +67,19 @@ def check(
         InputError: The sound is empty or longer than allowed, or the output is one of the inputs.
     """
     registry.require(generator)
+    pose = settings.resolve().pose
+    inputs = [portrait, audio, *([pose] if isinstance(pose, Path) else [])]
     if output is not None:
         output = named(output, portrait, audio)
-        if output.resolve() in {portrait.resolve(), audio.resolve()}:
+        if output.resolve() in {path.resolve() for path in inputs}:
             msg = f"{output} is an input and inputs are never written to; choose another output"
             raise InputError(msg)
         require_mp4_name(output)
         check_output(output, overwrite=overwrite)
     require_file(portrait, "portrait")
     require_file(audio, "sound")
+    if isinstance(pose, Path):
+        probe_video(pose)
     find_ffmpeg()
     duration = probe_audio(audio).duration
     if settings.max_duration is not None and duration > settings.max_duration:

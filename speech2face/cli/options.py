@@ -48,7 +48,12 @@ Blink = Annotated[
     ),
 ]
 Pose = Annotated[
-    str, Option(help="natural: the head moves with the voice; still.", rich_help_panel=_CONTROL)
+    str,
+    Option(
+        help="natural: the head moves with the voice; still; or a video whose head leads this one "
+        "(a shorter one is played to and fro).",
+        rich_help_panel=_CONTROL,
+    ),
 ]
 PoseStrength = Annotated[
     float, Option(help="How far the head moves; 1 is natural.", rich_help_panel=_CONTROL)

@@ -110,7 +110,9 @@ def latents(
     from speech2face import devices
     from speech2face.cli.calibrate import ensure_calibrated
     from speech2face.controls.director import direct
+    from speech2face.controls.pose_video import follow_pose
     from speech2face.controls.timeline import Timeline
+    from speech2face.face.track import FaceTracker
     from speech2face.generators.registry import require
     from speech2face.media.audio import read_speech
     from speech2face.media.output import check_output
@@ -138,6 +140,8 @@ def latents(
     require(generator)
     ensure_calibrated(generator, place, options.ProgressKind.BAR)
     speech = _silence(len(track), track.fps) if audio is None else read_speech(audio)
+    if isinstance(settings.resolve().pose, Path):
+        settings = follow_pose(settings, FaceTracker.from_pretrained(place), len(track))
     controls = direct(speech, settings, len(track), track.fps)
     fit = create_fit(generator, place)
     found = fit(track, controls, _portrait(portrait, settings), speech)

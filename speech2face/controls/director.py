@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -29,7 +30,7 @@ class ControlSettings:
     gaze: str = "natural"
     """"natural", "camera", or "YAW,PITCH": degrees to the image's right and up."""
     pose: str = "natural"
-    """"natural" or "still"."""
+    """"natural", "still", or a video whose head is followed (see `pose_video`)."""
     pose_strength: float = 1.0
     """Multiplies the motion of the head, 0 to 2."""
     seed: int = 0
@@ -86,7 +87,7 @@ def direct(
         fps: Their rate.
 
     Raises:
-        InputError: `frames` is less than 1.
+        InputError: `frames` is less than 1, or the pose is still the path of a video.
     """
     if frames < 1:
         msg = f"{frames} frames cannot be directed; ask for at least 1"
@@ -113,8 +114,19 @@ def direct(
 def _pose(
     plan: Timeline, prosody: Prosody, seconds: Float[np.ndarray, " frames"], seed: int
 ) -> Float[np.ndarray, "frames 3"]:
+    """Give yaw, pitch and roll of every frame.
+
+    Raises:
+        InputError: The pose is to come from a video that nobody has looked at.
+    """
     if plan.pose == "still":
         return np.zeros((len(seconds), 3))
+    if isinstance(plan.pose, Path):
+        msg = (
+            f"the head in {plan.pose} has not been followed yet; expected its pose as keyframes; "
+            "call controls.pose_video.follow_pose first"
+        )
+        raise InputError(msg)
     if plan.pose == "natural":
         pose = natural_pose(prosody, seconds, stream(seed, "pose"))
     else:

@@ -7,6 +7,7 @@ raises with stressed words (Krahmer and Swerts, "The effects of visual beats on 
 prominence", 2007), changes of posture with phrases. The sizes were chosen by looking.
 """
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -26,18 +27,27 @@ _START = 1.2  # seconds in which the motion grows out of the portrait's own pose
 _SMOOTH = 0.05  # seconds (standard deviation): no corner in the path of a heavy head
 
 
-def parse_pose(text: str) -> Literal["natural", "still"]:
-    """Read "natural" or "still".
+def parse_pose(text: str) -> Literal["natural", "still"] | Path:
+    """Read "natural", "still", or the path of a video whose head is followed.
 
     Raises:
-        InputError: It is neither.
+        InputError: It is none of these.
     """
     word = text.strip().lower()
     if word == "natural" or word == "still":  # noqa: PLR1714 (a tuple would not narrow the type)
         return word
+    path = Path(text.strip())
+    if path.suffix.lower() in {".toml", ".json"}:
+        msg = (
+            f"the pose {text!r} names a timeline; expected natural, still or a video; "
+            "give keyframes as --timeline"
+        )
+        raise InputError(msg)
+    if path.is_file():
+        return path
     msg = (
-        f"the pose {text!r} is unknown; write natural or still, "
-        "or give keyframes in a timeline file"
+        f"the pose {text!r} is unknown and no such file exists; write natural or still, name a "
+        "video whose head is followed, or give keyframes in a timeline file"
     )
     raise InputError(msg)
 

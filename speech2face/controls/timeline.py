@@ -16,9 +16,10 @@ JSON; every entry may be left out:
 
 Times are seconds from the start. Gaze is [yaw, pitch] and pose [yaw, pitch, roll], both in degrees
 against the portrait's own: yaw to the image's right, pitch up, roll clockwise; gaze, pose and
-emotion take their one-word forms too. `ease` says how a value is reached from the key before:
-"linear", "smooth" (the default), or "hold" (it jumps). Before the first key its value holds, after
-the last one too; of keys at the same time the last counts.
+emotion take their one-word forms too, and a pose may name a video whose head is followed. `ease`
+says how a value is reached from the key before: "linear", "smooth" (the default), or "hold" (it
+jumps). Before the first key its value holds, after the last one too; of keys at the same time the
+last counts.
 """
 
 import json
@@ -107,8 +108,9 @@ class Timeline:
     blink: Blinks = "natural"
     gaze: Literal["natural", "camera"] | Keys = "natural"
     """Keys hold the line of sight: yaw, pitch in degrees."""
-    pose: Literal["natural", "still"] | Keys = "natural"
-    """Keys hold yaw, pitch, roll in degrees; they take the place of natural motion."""
+    pose: Literal["natural", "still"] | Path | Keys = "natural"
+    """Keys hold yaw, pitch, roll in degrees; they take the place of natural motion. A path is a
+    video whose head `controls.pose_video` turns into keys."""
     pose_strength: Keys = _ONCE
     """Multiplies the pose."""
     expression: Keys = _ONCE
@@ -219,12 +221,12 @@ def _key(key: dict[str, object], value: Callable[[object], tuple[float, ...]]) -
 
 def _word_or_track(
     entry: object,
-    word: Callable[[str], str | tuple[float, ...]],
+    word: Callable[[str], str | Path | tuple[float, ...]],
     value: Callable[[object], tuple[float, ...]],
-) -> str | Keys:
+) -> str | Path | Keys:
     if isinstance(entry, str):
         read = word(entry)
-        return read if isinstance(read, str) else constant(*read)
+        return read if isinstance(read, str | Path) else constant(*read)
     return _track(entry, value)
 
 
