@@ -11,7 +11,7 @@ from speech2face import landmarks
 from speech2face.face.neutral import speaking_rest
 from speech2face.face.rig import load_rig
 from speech2face.generators.base import Generator
-from speech2face.generators.fast import NAME, Fast, named_keypoints
+from speech2face.generators.fast import NAME, Fast, create, named_keypoints
 from speech2face.generators.warp.latents import WarpLatents
 from speech2face.models.fast import FastGenerator
 from speech2face.stages.landmarks2named import Landmarks2Named
@@ -131,3 +131,14 @@ def test_landmarks_and_controls_become_a_track_of_keypoints(portrait: Portrait) 
 
     assert latents.space == NAME
     assert latents.values.shape == (3, 3 * len(landmarks.FAST_KEYPOINTS))
+
+
+def test_the_shipped_weights_draw_an_open_mouth_and_leave_the_corner(portrait: Portrait) -> None:
+    shipped = create(torch.device("cpu"))
+    state = shipped.encode(portrait)
+
+    frame = shipped.render(state, Landmarks2Named().from_motion(motion(jawOpen=0.5), portrait))[0]
+
+    change = np.abs(frame.astype(int) - portrait.crop).mean(2)
+    assert change[50:80, 30:66].mean() > 10
+    assert change[:6, :6].max() <= 12
