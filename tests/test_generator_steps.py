@@ -23,8 +23,8 @@ def test_each_step_has_a_row_that_draws_the_plain_picture(preset: str) -> None:
     assert table.rows[0]["times as fast"] == 1
     for row in table.rows:
         assert float(str(row["largest difference"])) <= 1e-4
-        assert float(str(row["ms a frame"])) > 0
-    assert float(table.note.split("deviation of ")[1].split(". ")[0]) > 0.02
+        assert int(str(row["ms a frame"])) >= 0
+    assert float(table.note.split("deviation of ")[1].split(". ")[0]) > 0.05
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
