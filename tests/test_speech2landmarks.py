@@ -126,8 +126,8 @@ def test_the_shipped_weights_reproduce_their_golden_opening(
 ):
     points = shipped(Speech(samples=vowels(1)), rest).points
 
-    # Every third frame, as the weights of step 2500 gave it.
-    golden = [0.0550, 0.0610, 0.0474, 0.0029, 0.0143, 0.0943, 0.0767, 0.0068, 0.0032]
+    # Every third frame, as the weights of two members gave it.
+    golden = [0.0553, 0.0908, 0.0400, 0.0018, 0.0173, 0.0935, 0.0604, 0.0023, 0.0023]
     np.testing.assert_allclose(landmarks.mouth_opening(points)[::3], golden, atol=1e-3)
 
 

@@ -154,6 +154,9 @@ def test_members_answer_together_and_stream_like_one():
     each = [one(sound, asked)[0] for one in apart]
     torch.testing.assert_close(whole.offsets, (each[0].offsets + each[1].offsets) / 2)
     torch.testing.assert_close(
+        whole.phones.softmax(-1), sum(one.phones.softmax(-1) for one in each) / 2
+    )
+    torch.testing.assert_close(
         torch.cat([first.offsets, second.offsets], 1), whole.offsets, atol=1e-5, rtol=1e-4
     )
     assert not torch.equal(each[0].offsets, each[1].offsets)

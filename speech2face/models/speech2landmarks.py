@@ -6,7 +6,8 @@ a step is 40 ms of sound, so frame i of the face is known when the sound has rea
 result is the same as in one piece.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -221,8 +222,7 @@ class Speech2LandmarksNetwork(nn.Module):
             return self._learn_apart(members, mel, condition, pasts)
         heard = [hear(mel, condition, own) for hear, own in zip(members, pasts, strict=True)]
         answers, after = zip(*heard, strict=True)
-        together = (torch.stack(parts).mean(0) for parts in zip(*answers, strict=True))
-        return Answer(*together), [memory for own in after for memory in own]
+        return _together(answers), [memory for own in after for memory in own]
 
     def _members(self) -> list["Speech2LandmarksNetwork"]:
         return [other for other in self.others if isinstance(other, Speech2LandmarksNetwork)]
@@ -287,6 +287,13 @@ class Speech2LandmarksNetwork(nn.Module):
             moved, "batch steps (points xyz) -> batch steps points xyz", xyz=3
         )
         return Answer(offsets, self.speech(heard)[..., 0], self.phones(heard))
+
+
+def _together(answers: Sequence[Answer]) -> Answer:
+    """Average what members say; of the phones the probabilities, so that one may be sure alone."""
+    offsets, speech, phones = (torch.stack(parts) for parts in zip(*answers, strict=True))
+    likely = phones.log_softmax(-1).logsumexp(0) - math.log(len(answers))
+    return Answer(offsets.mean(0), speech.mean(0), likely)
 
 
 def mel_config(config: Speech2LandmarksConfig) -> MelConfig:

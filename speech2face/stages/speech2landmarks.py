@@ -30,8 +30,9 @@ _BLOCK = 250
 """Frames heard at once: 10 s."""
 
 _BILABIAL = (0.1, 0.3)
-"""Probability of p, b or m from which the lips are helped together, and at which they meet. Low:
-on voices never heard it raises the closures met by 6 % and closes 0.3 % of open vowels more."""
+"""Probability of p, b or m from which the lips are helped together, and at which they meet. Low,
+because a missed closure is seen; at 0.02 and 0.06 people never heard meet 90 instead of 82 % of
+them, but on natural voices the lips then close twice as often as anything is said."""
 _UPPER_LIP = [49, 50, 51, 52, 53, 61, 62, 63]
 _LOWER_LIP = [55, 56, 57, 58, 59, 65, 66, 67]
 """Landmarks that move when the lips meet; the corners stay."""
