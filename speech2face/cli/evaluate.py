@@ -6,6 +6,7 @@ the words that lead to it.
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import Annotated
 
 import typer
 
@@ -23,7 +24,7 @@ _REPORTS = {
         "Generators side by side on held-out faces: pictures, landmarks, identity.",
     ),
 }
-_ALL_ARGUMENTS = {"allow_extra_args": True, "ignore_unknown_options": True}
+_ALL_ARGUMENTS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
 def build() -> typer.Typer:
@@ -40,15 +41,15 @@ def build() -> typer.Typer:
     return group
 
 
-def _forward(module: str, name: str) -> Callable[[typer.Context], None]:
-    def forward(context: typer.Context) -> None:
+def _forward(module: str, name: str) -> Callable[[list[str] | None], None]:
+    def forward(words: Annotated[list[str] | None, typer.Argument()] = None) -> None:
         report = import_module(module)
         if hasattr(report, "app"):
             command = typer.main.get_command(report.app)
             status = command.main(
-                args=context.args, prog_name=f"speech2face evaluate {name}", standalone_mode=False
+                args=words or [], prog_name=f"speech2face evaluate {name}", standalone_mode=False
             )
             raise typer.Exit(status if isinstance(status, int) else 0)
-        report.main(context.args)
+        report.main(words or [])
 
     return forward
