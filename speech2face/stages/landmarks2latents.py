@@ -91,7 +91,7 @@ class Landmarks2Latents:
                 f"{len(controls)} at {controls.fps}; make both from the same sound"
             )
             raise InputError(msg)
-        rest = speaking_rest(portrait.mesh, self.rig)
+        rest = speaking_rest(portrait.face.mesh, self.rig)
         spoken_lips = track.points - rest
         moved = felt_movement(spoken_lips, controls.emotion, track.fps)
         emotion = expression_weights(self.rig, controls.emotion)
@@ -117,8 +117,8 @@ class Landmarks2Latents:
         channels = [
             i for i, name in enumerate(rig.names) if name.startswith(_MOUTH_CHANNELS)
         ]  # fmt: skip
-        wanted = (rest + _ARTICULATION * offsets - normalize(portrait.mesh)).astype(np.float64)
-        effect = landmarks.from_mesh(rig.deltas).astype(np.float64) / eye_unit(portrait.mesh)
+        wanted = (rest + _ARTICULATION * offsets - normalize(portrait.face.mesh)).astype(np.float64)
+        effect = landmarks.from_mesh(rig.deltas).astype(np.float64) / eye_unit(portrait.face.mesh)
         price = _prices()
         reach = (effect[channels] * price).reshape(len(channels), -1)
         rare = [rig.names[channel].startswith(_RARE) for channel in channels]
@@ -132,7 +132,7 @@ class Landmarks2Latents:
         linear = linear + gap * _GAP_WEIGHT @ gap_effect.T
         # Lips that the portrait holds apart may close: that far, opening channels may go below 0.
         opens = np.isin(rig.names, OPENING_CHANNELS)
-        low = np.where(opens, -source_opening(portrait.mesh, rig), 0.0)[channels]
+        low = np.where(opens, -source_opening(portrait.face.mesh, rig), 0.0)[channels]
         # What emotion opens speech may close again.
         low = low - np.maximum(np.where(opens, emotion, 0.0), 0.0)[:, channels]
         result = np.zeros((len(wanted), len(rig.names)))
