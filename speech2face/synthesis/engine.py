@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from speech2face.errors import InputError, OutputError
 from speech2face.media.output import atomic_output
@@ -29,6 +29,7 @@ _KEPT = ".head-model.npz"
 """Where a folder of rendered heads keeps what is worked out once."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """Makes pairs of one kind."""
 
