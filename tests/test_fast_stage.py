@@ -92,7 +92,7 @@ def test_parted_lips_show_teeth_and_closed_ones_nothing(fast: Fast, portrait: Po
     points = torch.from_numpy(fit.from_motion(both, portrait)).unflatten(1, (-1, 3))
     grey = torch.full((2, 3, 96, 96), 0.5)
 
-    state.mouth.draw_into(grey, points)
+    state.openings.draw_mouth(grey, points)
 
     assert (grey[1] == 0.5).all()
     rows, columns = (grey[0] != 0.5).any(0).nonzero().T
@@ -101,6 +101,28 @@ def test_parted_lips_show_teeth_and_closed_ones_nothing(fast: Fast, portrait: Po
     centre = torch.stack([columns.float().mean(), rows.float().mean()]).numpy()
     np.testing.assert_allclose((2 * centre + 1) / 96 - 1, middle, atol=0.05)
     assert grey[0].amin() < 0.35  # the throat
+
+
+def test_eyes_are_the_photographs_own_and_turn_and_shut(fast: Fast, portrait: Portrait) -> None:
+    both = motion(), motion(gaze=(15.0, 0.0)), motion(eyeBlink_L=1.0, eyeBlink_R=1.0)
+    values = Landmarks2Named().from_motion(np.concatenate(both), portrait)
+    grey, openings = torch.full((3, 3, 96, 96), 0.5), fast.encode(portrait).openings
+
+    openings.draw_eyes(grey, torch.from_numpy(values).unflatten(1, (-1, 3)))
+
+    still, turned, shut = grey
+    places = [
+        round(float(at))
+        for at in portrait.mesh[[*landmarks.LEFT_IRIS[:1], *landmarks.RIGHT_IRIS[:1]], :2].ravel()
+    ]
+    photo = torch.from_numpy(portrait.crop).permute(2, 0, 1) / 255
+    for x, y in (places[:2], places[2:]):
+        torch.testing.assert_close(still[:, y, x], photo[:, y, x], rtol=0, atol=0.01)
+        assert (turned[:, y, x] - still[:, y, x]).abs().max() > 0.02
+        assert (shut[:, y, x] - still[:, y, x]).abs().max() > 0.02
+    # Where eyes are not, nothing is drawn.
+    assert (grey[..., 70:, :] == 0.5).all()
+    assert 0 <= grey.amin() <= grey.amax() <= 1
 
 
 def test_an_open_jaw_lowers_the_lip_and_leaves_the_brow(portrait: Portrait) -> None:

@@ -123,8 +123,8 @@ def test_half_of_a_change_of_size_comes_back_where_the_face_is(portrait):
 def test_gaze_comes_back(portrait):
     meshes = portrait.mesh[None].copy()
     state = GENERATOR.encode(portrait)
-    for ball, iris in zip(state.eyeballs, (landmarks.LEFT_IRIS, landmarks.RIGHT_IRIS), strict=True):
-        meshes[0, iris, :2] += ball.shift(torch.tensor([[12.0, -6.0]]))[0].numpy()
+    for eye, iris in zip(state.eyes, (landmarks.LEFT_IRIS, landmarks.RIGHT_IRIS), strict=True):
+        meshes[0, iris, :2] += eye.eyeball.shift(torch.tensor([[12.0, -6.0]]))[0].numpy()
 
     np.testing.assert_allclose(_read(portrait, meshes).gaze[0], [12, -6], atol=0.5)
 

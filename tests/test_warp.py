@@ -146,7 +146,7 @@ def test_lips_never_cross(state, rig):
 
 
 def test_gaze_moves_the_iris_to_the_side_asked_for(state):
-    ball = state.eyeballs[0]
+    ball = state.eyes[0].eyeball
 
     shift = ball.shift(torch.tensor([[10.0, 5.0]]))[0]
 

@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from speech2face.checkpoints.store import load
 from speech2face.devices import to_tensor
 from speech2face.face.rig import Rig, load_rig
-from speech2face.generators.fast_mouth import FastMouth, prepare_mouth
+from speech2face.generators.fast_openings import FastOpenings, prepare_openings
 from speech2face.landmarks import FAST_KEYPOINTS
 from speech2face.models.fast import FastConfig, FastGenerator, FastState
 from speech2face.models.fast_motion import square_border
@@ -30,7 +30,7 @@ class FastPortrait:
     """Everything that depends on the portrait alone."""
 
     state: FastState
-    mouth: FastMouth
+    openings: FastOpenings
 
 
 class Fast:
@@ -54,7 +54,8 @@ class Fast:
         points = to_tensor(named_keypoints(portrait.mesh, size), self.device)
         image = picture.permute(2, 0, 1)[None].float() / 255
         state = self.network.encode(image, points[None], _border(portrait, self.device))
-        return FastPortrait(state=state, mouth=prepare_mouth(portrait, self.rig, self.device))
+        openings = prepare_openings(portrait, self.rig, self.device)
+        return FastPortrait(state=state, openings=openings)
 
     @torch.inference_mode()
     def render(
@@ -67,7 +68,7 @@ class Fast:
             some = to_tensor(values[start : start + _AT_ONCE], self.device)
             points = some.unflatten(1, (-1, 3))
             drawn = self.network.render(state.state, points)
-            state.mouth.draw_into(drawn, points)
+            state.openings.draw_into(drawn, points)
             pixels = (drawn * 255).round_().to(torch.uint8).permute(0, 2, 3, 1)
             frames[start : start + len(some)] = pixels.cpu().numpy()
         return frames

@@ -176,7 +176,7 @@ def _trace(
     moves = state.points.displacements(placed)
     sources = state.base.grid(moves)
     hidden = torch.zeros(sources.shape[:3], device=device)
-    for opening, margin in (*((eye, _LASHES) for eye in state.eyes), (state.mouth, 0.0)):
+    for opening, margin in (*((eye.opening, _LASHES) for eye in state.eyes), (state.mouth, 0.0)):
         travel = opening.travel(state.points, placed)
         moved = torch.cat([placed[..., :2] - travel[:, None], placed[..., 2:]], -1)
         slit = opening.slit(moved, margin=margin)
@@ -195,9 +195,8 @@ def _trace(
             sources[area] += (drawn[index] - sources[area]) * share[index, ..., None]
             hidden[area] = torch.maximum(hidden[area], gap[index])
     meshes = meshes.copy()
-    for opening, eyeball, iris in zip(
-        state.eyes, state.eyeballs, (landmarks.LEFT_IRIS, landmarks.RIGHT_IRIS), strict=True
-    ):
+    for eye, iris in zip(state.eyes, (landmarks.LEFT_IRIS, landmarks.RIGHT_IRIS), strict=True):
+        opening, eyeball = eye.opening, eye.eyeball
         travel = opening.travel(state.points, placed)
         rigid = opening.rigid_sources(state.points, latents.pose, latents.shift, travel)
         turned = eyeball.shift(to_tensor(latents.gaze, device))

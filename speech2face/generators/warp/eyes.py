@@ -1,4 +1,4 @@
-"""The eyeballs behind the lids: what the portrait hides of them is filled in; the iris turns."""
+"""Eyes: lids, and eyeballs behind them. What the portrait hides is filled in; the iris turns."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,6 +9,19 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from speech2face import landmarks
+from speech2face.generators.warp.mouth import crop_grid
+from speech2face.generators.warp.openings import Opening, eye_opening, move_back
+from speech2face.generators.warp.points import ControlPoints
+from speech2face.geometry import warp
+from speech2face.types import Portrait
+
+LASHES = 0.10
+"""Lashes reach this far (half widths of the eye) over the tracked edge of a lid."""
+LIDS = (
+    (landmarks.LEFT_UPPER_LID, landmarks.LEFT_LOWER_LID, landmarks.LEFT_IRIS),
+    (landmarks.RIGHT_UPPER_LID, landmarks.RIGHT_LOWER_LID, landmarks.RIGHT_IRIS),
+)
 _IRIS_MARGIN = 1.12
 """The dark rim of the iris lies just outside the tracked ring."""
 SHIFT_PER_DEGREE = 0.0115
@@ -36,14 +49,76 @@ class Eyeball:
         return gaze * gaze.new_tensor([per_degree, -per_degree])
 
     def turn(
-        self, sources: Float[Tensor, "batch 2 height width"], gaze: Float[Tensor, "batch 2"]
+        self, sources: Float[Tensor, "batch 2 height width"], shift: Float[Tensor, "batch 2"]
     ) -> Float[Tensor, "batch 2 height width"]:
-        """Bend the sources of resting pixels so that the iris is seen where the gaze puts it."""
-        shift = self.shift(gaze)[:, :, None, None]
+        """Bend the sources of resting pixels so that the iris is seen as far off as `shift`."""
+        shift = shift[:, :, None, None]
         centre = self.centre[None, :, None, None]
         distance = (sources - centre - shift).norm(dim=1, keepdim=True) / self.radius
         share = ((_REACH - distance) / (_REACH - 1.1)).clamp(0, 1)
         return sources - shift * share * share * (3 - 2 * share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Eye:
+    """One eye of a portrait: lids, and the ball behind them."""
+
+    opening: Opening
+    eyeball: Eyeball
+    picture: Float[Tensor, "1 3 size size"]
+    """The crop with this eye's lids painted over."""
+
+    def draw_into(
+        self,
+        frames: Float[Tensor, "batch 3 size size"],
+        photo: Float[Tensor, "1 3 size size"],
+        points: tuple[Float[Tensor, "batch points 3"], Float[Tensor, "batch points 2"]],
+        travel: Float[Tensor, "batch 2"],
+        sources: Float[Tensor, "batch 2 height width"],
+        shift: Float[Tensor, "batch 2"],
+    ) -> None:
+        """Draw the eye into frames, in place.
+
+        Args:
+            frames: Are drawn into.
+            photo: The portrait's crop.
+            points: Where the control points are in each frame, and their motion.
+            travel: By how much the opening's rectangle goes along.
+            sources: Where its pixels come from if the head moves and the face does not.
+            shift: Motion of the iris in pixels of the resting crop.
+        """
+        placed, moves = points
+        slit = self.opening.slit(move_back(placed, travel), margin=LASHES)
+        grid = crop_grid(self.eyeball.turn(sources, shift), photo.shape[-1])
+        inside = warp(self.picture.expand(len(grid), -1, -1, -1), grid, mode="bicubic")
+        self.opening.draw_into(frames, photo, slit, moves, inside, travel)
+
+
+def prepare_eyes(
+    portrait: Portrait, points: ControlPoints, device: torch.device
+) -> tuple[Eye, Eye]:
+    """Look at a portrait's left and right eye, moved by those control points that are seen."""
+    crop, flat, eyes = portrait.crop, points.pixels, []
+    for upper, lower, iris in LIDS:
+        width = float(np.linalg.norm(flat[upper[-1]] - flat[upper[0]]))
+        eyeball = find_eyeball(flat[iris], width, device)
+        outline = np.concatenate([flat[upper], flat[lower][::-1]])
+        filled = fill_eye(crop, outline, flat[iris[0]], eyeball.radius)
+        eyes.append(
+            Eye(
+                opening=eye_opening(points, len(crop), upper, lower),
+                eyeball=eyeball,
+                picture=image_tensor(filled, device),
+            )
+        )
+    return eyes[0], eyes[1]
+
+
+def image_tensor(
+    picture: UInt8[np.ndarray, "size size 3"], device: torch.device
+) -> Float[Tensor, "1 3 size size"]:
+    """Turn a picture into a batch of one, in [0, 1]."""
+    return torch.from_numpy(picture.copy()).to(device).permute(2, 0, 1)[None].float() / 255
 
 
 def find_eyeball(iris: Float[np.ndarray, "5 2"], width: float, device: torch.device) -> Eyeball:

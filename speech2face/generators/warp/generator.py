@@ -16,7 +16,7 @@ from speech2face import landmarks
 from speech2face.devices import to_tensor
 from speech2face.face.normalize import fit_head
 from speech2face.face.rig import Rig, load_rig
-from speech2face.generators.warp.eyes import Eyeball, fill_eye, find_eyeball
+from speech2face.generators.warp.eyes import LIDS, Eye, image_tensor, prepare_eyes
 from speech2face.generators.warp.fields import Patch, make_patch
 from speech2face.generators.warp.latents import GAZE, POSE, SHIFT, WarpLatents
 from speech2face.generators.warp.mouth import (
@@ -28,9 +28,9 @@ from speech2face.generators.warp.mouth import (
 )
 from speech2face.generators.warp.openings import (
     Opening,
-    eye_opening,
     mouth_hole,
     mouth_opening,
+    move_back,
 )
 from speech2face.generators.warp.points import ControlPoints, control_points
 from speech2face.generators.warp.slits import Slit
@@ -39,12 +39,6 @@ from speech2face.types import Portrait
 
 _CHIN = 152
 _LOWER_LIP = 14
-_LASHES = 0.10
-"""Lashes reach this far (half widths of the eye) over the tracked edge of a lid."""
-_LIDS = (
-    (landmarks.LEFT_UPPER_LID, landmarks.LEFT_LOWER_LID, landmarks.LEFT_IRIS),
-    (landmarks.RIGHT_UPPER_LID, landmarks.RIGHT_LOWER_LID, landmarks.RIGHT_IRIS),
-)
 _BASE_CELLS, _COARSEST = 128, 4
 """Nodes along each side of the patch that covers the whole crop, about; most pixels between two."""
 _PARTED = 0.01
@@ -70,10 +64,7 @@ class WarpState:
     """The crop with the mouth's inside painted over by its lips; None where they rest closed."""
     mouth_hole: Float[Tensor, "1 2 size size"]
     """Where the resting picture shows the inside of the mouth: with its edge, and surely."""
-    eyes: tuple[Opening, Opening]
-    eyeballs: tuple[Eyeball, Eyeball]
-    eye_pictures: tuple[Float[Tensor, "1 3 size size"], Float[Tensor, "1 3 size size"]]
-    """The crop with that eye's lids painted over."""
+    eyes: tuple[Eye, Eye]
 
 
 class WarpGenerator:
@@ -93,15 +84,6 @@ class WarpGenerator:
         size, flat = len(portrait.crop), points.pixels
         crop = portrait.crop
         mouth, hole = mouth_opening(points, size), mouth_hole(points, size)
-        openings, eyeballs, pictures = [], [], []
-        for upper, lower, iris in _LIDS:
-            width = float(np.linalg.norm(flat[upper[-1]] - flat[upper[0]]))
-            eyeball = find_eyeball(flat[iris], width, self.device)
-            outline = np.concatenate([flat[upper], flat[lower][::-1]])
-            filled = fill_eye(crop, outline, flat[iris[0]], eyeball.radius)
-            openings.append(eye_opening(points, size, upper, lower))
-            eyeballs.append(eyeball)
-            pictures.append(_image(filled, self.device))
         interior = fit_mouth(
             crop, flat[: landmarks.MESH_POINTS],
             points.rest[: landmarks.MESH_POINTS].cpu().numpy(), self.device,
@@ -109,7 +91,7 @@ class WarpGenerator:
         parted = interior.rest_gap > _PARTED
         lips = paint_lips(crop, hole[0, 0].cpu().numpy()) if parted else None
         return WarpState(
-            picture=_image(crop, self.device),
+            picture=image_tensor(crop, self.device),
             near=_near_face(flat[: landmarks.SURFACE_POINTS], size),
             points=points,
             base=make_patch(
@@ -118,11 +100,9 @@ class WarpGenerator:
             ),
             mouth=mouth,
             interior=interior,
-            lips=None if lips is None else _image(lips, self.device),
+            lips=None if lips is None else image_tensor(lips, self.device),
             mouth_hole=hole,
-            eyes=(openings[0], openings[1]),
-            eyeballs=(eyeballs[0], eyeballs[1]),
-            eye_pictures=(pictures[0], pictures[1]),
+            eyes=prepare_eyes(portrait, points, self.device),
         )  # fmt: skip
 
     @torch.inference_mode()
@@ -135,7 +115,6 @@ class WarpGenerator:
         shape = points.shape(to_tensor(latents.weights, self.device))
         placed = points.place(shape, latents.pose, latents.shift)
         moves = points.displacements(placed)
-        size = state.picture.shape[-1]
         photograph = state.picture.expand(len(values), -1, -1, -1)
         grid = state.base.grid(moves)
         frames = warp(photograph, grid)
@@ -144,22 +123,16 @@ class WarpGenerator:
         rows, columns = state.near
         frames[..., rows, columns] = warp(photograph, grid[:, rows, columns], mode="bicubic")
         gaze = to_tensor(latents.gaze, self.device)
-        for opening, eyeball, picture in zip(
-            state.eyes, state.eyeballs, state.eye_pictures, strict=True
-        ):
-            travel = opening.travel(points, placed)
-            slit = opening.slit(_back(placed, travel), margin=_LASHES)
-            sources = opening.rigid_sources(points, latents.pose, latents.shift, travel)
-            behind = eyeball.turn(sources, gaze)
-            inside = warp(
-                picture.expand(len(values), -1, -1, -1), crop_grid(behind, size), mode="bicubic"
-            )
-            self._open(frames, state, opening, slit, moves, inside, travel)
+        for eye in state.eyes:
+            travel = eye.opening.travel(points, placed)
+            sources = eye.opening.rigid_sources(points, latents.pose, latents.shift, travel)
+            shift = eye.eyeball.shift(gaze)
+            eye.draw_into(frames, state.picture, (placed, moves), travel, sources, shift)
         travel = state.mouth.travel(points, placed)
-        slit = state.mouth.slit(_back(placed, travel))
+        slit = state.mouth.slit(move_back(placed, travel))
         inside = self._mouth(state, slit, shape, placed, latents, travel)
         lips = None if state.lips is None else (state.lips, _lip_share(state, shape))
-        self._open(frames, state, state.mouth, slit, moves, inside, travel, lips)
+        state.mouth.draw_into(frames, state.picture, slit, moves, inside, travel, lips)
         pixels = (frames * 255).round_().clamp_(0, 255).to(torch.uint8)
         return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
@@ -176,54 +149,6 @@ class WarpGenerator:
         true = points.head.to_image(points.rest.cpu().numpy())
         placed[..., 2] += to_tensor(true[:, 2], self.device) - flat[..., 2]
         return placed[:, : landmarks.MESH_POINTS].cpu().numpy()
-
-    def _open(
-        self,
-        frames: Float[Tensor, "batch 3 size size"],
-        state: WarpState,
-        opening: Opening,
-        slit: Slit,
-        moves: Float[Tensor, "batch points 2"],
-        inside: Float[Tensor, "batch 3 height width"],
-        travel: Float[Tensor, "batch 2"],
-        painted: tuple[Float[Tensor, "1 3 size size"], Float[Tensor, "batch 1 1 1"]] | None = None,
-    ) -> None:
-        """Draw a slit's two sides and what is between them into the frames.
-
-        Args:
-            frames: Are drawn into.
-            state: The portrait.
-            opening: The slit's two patches.
-            slit: Where it lies, as if its rectangle had stayed.
-            moves: Motion of the control points.
-            inside: What is seen between the sides.
-            travel: By how much the rectangle goes along with the slit.
-            painted: Another picture for the two sides, and how much of it is shown.
-        """
-        back = _back(moves, travel)
-
-        def side(patch: Patch) -> Float[Tensor, "batch 3 height width"]:
-            grid = patch.grid(back)
-            drawn = warp(state.picture.expand(len(grid), -1, -1, -1), grid, mode="bicubic")
-            if painted is None:
-                return drawn
-            picture, share = painted
-            other = warp(picture.expand(len(grid), -1, -1, -1), grid, mode="bicubic")
-            return drawn + share * (other - drawn)
-
-        above, below = side(opening.above), side(opening.below)
-        lower, gap = slit.below(soft=0.6), slit.inside()
-        drawn = above * (1 - lower) + below * lower
-        drawn = drawn * (1 - gap) + inside * gap
-        rows, columns = opening.above.area
-        share = opening.above.window * slit.beside()
-        for index, (x, y) in enumerate(travel.int().tolist()):
-            area = (
-                slice(rows.start + y, rows.stop + y),
-                slice(columns.start + x, columns.stop + x),
-            )
-            place = frames[index, :, *area]
-            place += (drawn[index] - place) * share[index]
 
     def _mouth(
         self,
@@ -274,15 +199,6 @@ def _near_face(flat: Float[np.ndarray, "points 2"], size: int) -> tuple[slice, s
     return slice(top, bottom), slice(left, right)
 
 
-def _back(
-    points: Float[Tensor, "batch points dims"], travel: Float[Tensor, "batch 2"]
-) -> Float[Tensor, "batch points dims"]:
-    """Move points back by as much as a slit's rectangle went along; depth stays."""
-    moved = points.clone()
-    moved[..., :2] -= travel[:, None]
-    return moved
-
-
 def _base_cell(size: int) -> int:
     """Give the pixels between nodes of the whole crop: a divisor of its side, a power of two."""
     cell = 1
@@ -294,13 +210,7 @@ def _base_cell(size: int) -> int:
 def _base_members(points: ControlPoints) -> Int[np.ndarray, " members"]:
     """Choose the points that move the whole crop: all but the edges of slits and the irises."""
     edges = [landmarks.UPPER_LIP_INNER, landmarks.LOWER_LIP_INNER]
-    edges += [edge for upper, lower, _ in _LIDS for edge in (upper, lower)]
+    edges += [edge for upper, lower, _ in LIDS for edge in (upper, lower)]
     inner = np.concatenate([edge[1:-1] for edge in edges])
     irises = np.arange(landmarks.SURFACE_POINTS, landmarks.MESH_POINTS)
     return np.setdiff1d(np.flatnonzero(points.seen), np.concatenate([inner, irises]))
-
-
-def _image(
-    picture: UInt8[np.ndarray, "size size 3"], device: torch.device
-) -> Float[Tensor, "1 3 size size"]:
-    return torch.from_numpy(picture.copy()).to(device).permute(2, 0, 1)[None].float() / 255

@@ -15,6 +15,7 @@ from speech2face.devices import to_tensor
 from speech2face.generators.warp.fields import Patch, make_patch
 from speech2face.generators.warp.points import ControlPoints
 from speech2face.generators.warp.slits import Slit, locate
+from speech2face.geometry import warp
 
 _SLIT_CELLS = 64
 """Nodes along the width of a slit's patches: an eye is some 35 of them wide."""
@@ -81,6 +82,61 @@ class Opening:
         x = pixels[..., 0] - middle[0] - moved[:, 0, None, None]
         y = pixels[..., 1] - middle[1] - moved[:, 1, None, None]
         return torch.stack([cos * x + sin * y, cos * y - sin * x], 1) + middle.view(1, 2, 1, 1)
+
+    def draw_into(
+        self,
+        frames: Float[Tensor, "batch 3 size size"],
+        photo: Float[Tensor, "1 3 size size"],
+        slit: Slit,
+        moves: Float[Tensor, "batch points 2"],
+        inside: Float[Tensor, "batch 3 height width"],
+        travel: Float[Tensor, "batch 2"],
+        painted: tuple[Float[Tensor, "1 3 size size"], Float[Tensor, "batch 1 1 1"]] | None = None,
+    ) -> None:
+        """Draw the slit's two sides and what is between them into frames.
+
+        Args:
+            frames: Are drawn into.
+            photo: The portrait's crop.
+            slit: Where it lies, as if its rectangle had stayed.
+            moves: Motion of the control points.
+            inside: What is seen between the sides.
+            travel: By how much the rectangle goes along with the slit.
+            painted: Another picture for the two sides, and how much of it is shown.
+        """
+        back = move_back(moves, travel)
+
+        def side(patch: Patch) -> Float[Tensor, "batch 3 height width"]:
+            grid = patch.grid(back)
+            drawn = warp(photo.expand(len(grid), -1, -1, -1), grid, mode="bicubic")
+            if painted is None:
+                return drawn
+            picture, share = painted
+            other = warp(picture.expand(len(grid), -1, -1, -1), grid, mode="bicubic")
+            return drawn + share * (other - drawn)
+
+        above, below = side(self.above), side(self.below)
+        lower, gap = slit.below(soft=0.6), slit.inside()
+        drawn = above * (1 - lower) + below * lower
+        drawn = (drawn * (1 - gap) + inside * gap).clamp(0, 1)
+        rows, columns = self.above.area
+        share = self.above.window * slit.beside()
+        for index, (x, y) in enumerate(travel.int().tolist()):
+            area = (
+                slice(rows.start + y, rows.stop + y),
+                slice(columns.start + x, columns.stop + x),
+            )
+            place = frames[index, :, *area]
+            place += (drawn[index] - place) * share[index]
+
+
+def move_back(
+    points: Float[Tensor, "batch points dims"], travel: Float[Tensor, "batch 2"]
+) -> Float[Tensor, "batch points dims"]:
+    """Move points back by as much as a slit's rectangle went along; depth stays."""
+    moved = points.clone()
+    moved[..., :2] -= travel[:, None]
+    return moved
 
 
 def mouth_opening(points: ControlPoints, size: int) -> Opening:

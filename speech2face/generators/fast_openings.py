@@ -1,11 +1,12 @@
-"""Sharp teeth for the fast generator: the warp generator's mouth interior, in the network's tones.
+"""Mouth and eyes of the fast generator: opened as the warp generator opens them.
 
-A network as small as this one, trained on so few mouths, draws a mean of teeth, tongue and dark.
-Layers that know what teeth look like (`generators/warp/mouth.py`) give the detail; where lips part
-further than in the portrait they replace it, and keep some of its brightness and colour.
+A network as small as this one, trained on so few faces, draws a mean of teeth, tongue and dark, and
+eyes without a catchlight or lashes. Layers that know what teeth look like (`generators/warp/mouth`)
+give the detail where lips part further than in the portrait, and keep some of the network's
+brightness and colour; lids and eyeballs (`generators/warp/eyes.py`) are the photograph's own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,12 +18,13 @@ from speech2face import landmarks
 from speech2face.devices import to_tensor
 from speech2face.face.normalize import fit_head
 from speech2face.face.rig import Rig
+from speech2face.generators.warp.eyes import Eye, image_tensor, prepare_eyes
 from speech2face.generators.warp.mouth import MouthFrame, MouthInterior, crop_grid, fit_mouth
 from speech2face.generators.warp.openings import mouth_hole
-from speech2face.generators.warp.points import control_points
+from speech2face.generators.warp.points import ControlPoints, control_points
 from speech2face.generators.warp.slits import Slit, locate
 from speech2face.geometry import warp
-from speech2face.models.fast_slits import places
+from speech2face.models.fast_slits import IRISES, places
 from speech2face.types import Portrait
 
 _UPPER, _LOWER = places(landmarks.UPPER_LIP_INNER), places(landmarks.LOWER_LIP_INNER)
@@ -41,10 +43,15 @@ _MARGIN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class FastMouth:
-    """A portrait's mouth interior and how it moves with the keypoints."""
+class FastOpenings:
+    """A portrait's mouth interior and its eyes, and how they move with the keypoints."""
 
     interior: MouthInterior
+    eyes: tuple[Eye, Eye]
+    points: ControlPoints
+    """What moves the eyes' lids: of all control points, the keypoints alone are seen."""
+    rest: Float[Tensor, "named 3"]
+    """The keypoints at rest in pixels of the crop."""
     anchors: Float[Tensor, "anchors 4"]
     """Middle, side and back of the mouth at rest, the chin: (x, y, z, 1) in pixels of the crop."""
     rigid: Float[Tensor, "4 points"]
@@ -61,9 +68,37 @@ class FastMouth:
     def draw_into(
         self, frames: Float[Tensor, "batch 3 size size"], keypoints: Float[Tensor, "batch points 3"]
     ) -> None:
-        """Draw the mouth's inside into frames where their lips are parted, in place."""
+        """Draw eyes, and the mouth's inside where lips are parted, into frames, in place."""
+        self.draw_eyes(frames, keypoints)
+        self.draw_mouth(frames, keypoints)
+
+    def draw_eyes(
+        self, frames: Float[Tensor, "batch 3 size size"], keypoints: Float[Tensor, "batch points 3"]
+    ) -> None:
+        """Draw lids and eyeballs."""
+        pixels = _pixels(keypoints, frames.shape[-1])
+        turn = self.rigid @ pixels[:, _RIGID]
+        placed = pixels.new_zeros(len(pixels), landmarks.MESH_POINTS, 3)
+        moves = placed[..., :2].clone()
+        placed[:, landmarks.FAST_KEYPOINTS] = pixels
+        moves[:, landmarks.FAST_KEYPOINTS] = (pixels - self.rest)[..., :2]
+        for eye, iris in zip(self.eyes, IRISES, strict=True):
+            travel = eye.opening.travel(self.points, placed)
+            ball = self.rest[iris[:1]]
+            middle = (_with_one(ball) @ turn)[:, 0, :2]
+            where = eye.opening.above.pixels[None] + travel[:, None, None]
+            sources = _rigid_sources(where, middle, turn, ball[0])
+            gaze = pixels[:, iris[:1], :2] - middle[:, None]
+            shift = (gaze @ torch.linalg.inv(turn[:, :2, :2]))[:, 0]
+            eye.draw_into(frames, self.photo, (placed, moves), travel, sources, shift)
+
+    def draw_mouth(
+        self, frames: Float[Tensor, "batch 3 size size"], keypoints: Float[Tensor, "batch points 3"]
+    ) -> None:
+        """Draw the mouth's inside where lips are parted."""
         size = frames.shape[-1]
         pixels = _pixels(keypoints, size)
+        turn = self.rigid @ pixels[:, _RIGID]
         lips = pixels[:, _UPPER + _LOWER, :2]
         low = (lips.amin((0, 1)) - _MARGIN).floor().long().clamp(0, size - 1).tolist()
         high = (lips.amax((0, 1)) + _MARGIN).ceil().long().clamp(1, size).tolist()
@@ -72,7 +107,6 @@ class FastMouth:
         y, x = (torch.arange(part.start, part.stop, device=device).float() for part in area)
         where = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], -1)
         slit = locate(pixels[:, _UPPER, :2], pixels[:, _LOWER, :2], where)
-        turn = self.rigid @ pixels[:, _RIGID]
         frame = self._frame(pixels, where, turn)
         parted = ((frame.gap - self.rest_gap) / _MOVED).clamp(0, 1)[:, None, None, None]
         drawn = frames[..., *area]
@@ -100,9 +134,7 @@ class FastMouth:
         self, slit: Slit, frame: MouthFrame, turn: Float[Tensor, "batch 4 3"], size: int
     ) -> Float[Tensor, "batch 3 height width"]:
         """Draw the layers, with the portrait's own teeth where it shows some."""
-        inverse = torch.linalg.inv(turn[:, :2, :2])
-        offset = frame.pixels[None] - frame.skull[:, None, None]
-        sources = torch.einsum("bhwi,bij->bjhw", offset, inverse) + self.anchors[0, :2, None, None]
+        sources = _rigid_sources(frame.pixels[None], frame.skull, turn, self.anchors[0])
         grid = crop_grid(sources, size)
         count = len(turn)
         own = warp(self.photo.expand(count, -1, -1, -1), grid)
@@ -110,8 +142,8 @@ class FastMouth:
         return self.interior.draw(slit, frame, own, seen)
 
 
-def prepare_mouth(portrait: Portrait, rig: Rig, device: torch.device) -> FastMouth:
-    """Fit the layers to a portrait."""
+def prepare_openings(portrait: Portrait, rig: Rig, device: torch.device) -> FastOpenings:
+    """Fit the layers to a portrait and look at its eyes."""
     size = len(portrait.crop)
     head = fit_head(portrait.mesh)
     points = control_points(portrait, head, rig, device)
@@ -127,11 +159,14 @@ def prepare_mouth(portrait: Portrait, rig: Rig, device: torch.device) -> FastMou
         to_tensor(head.to_image(centre + steps), device), named[_CHIN][None]
     ])  # fmt: skip
     gaps = (named[_LOWER, :2] - named[_UPPER, :2]).norm(dim=1)
-    photo = torch.from_numpy(portrait.crop.copy()).to(device).permute(2, 0, 1)[None].float() / 255
-    return FastMouth(
-        interior=interior, anchors=_with_one(anchors),
+    known = np.isin(np.arange(len(points.seen)), landmarks.FAST_KEYPOINTS)
+    named_alone = replace(points, seen=points.seen & known)
+    return FastOpenings(
+        interior=interior, points=named_alone, eyes=prepare_eyes(portrait, named_alone, device),
+        rest=named, anchors=_with_one(anchors),
         rigid=torch.linalg.pinv(_with_one(named[_RIGID])), hole=mouth_hole(points, size),
-        photo=photo, scale=head.scale, rest_gap=float(gaps.amax()) / head.scale,
+        photo=image_tensor(portrait.crop, device), scale=head.scale,
+        rest_gap=float(gaps.amax()) / head.scale,
         reach=max(1, round(_BLUR * interior.width * head.scale / 2)),
     )  # fmt: skip
 
@@ -140,6 +175,18 @@ def _pixels(keypoints: Float[Tensor, "batch points 3"], size: int) -> Tensor:
     """Turn normalized keypoints into pixels of the crop."""
     half = size / 2
     return keypoints * half + keypoints.new_tensor([half - 0.5, half - 0.5, 0])
+
+
+def _rigid_sources(
+    where: Float[Tensor, "some height width 2"],
+    middle: Float[Tensor, "batch 2"],
+    turn: Float[Tensor, "batch 4 3"],
+    anchor: Float[Tensor, " dims"],
+) -> Float[Tensor, "batch 2 height width"]:
+    """Find where pixels come from if the skull alone moves, which brings `anchor` to `middle`."""
+    inverse = torch.linalg.inv(turn[:, :2, :2])
+    offset = where - middle[:, None, None]
+    return torch.einsum("bhwi,bij->bjhw", offset, inverse) + anchor[:2, None, None]
 
 
 def _with_one(points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 4"]:
