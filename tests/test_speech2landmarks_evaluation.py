@@ -8,7 +8,7 @@ import pytest
 import torch
 from spoken import corpora, stretch
 
-from speech2face.checkpoints.store import write_weights
+from speech2face.checkpoints.store import load, write_weights
 from speech2face.errors import InputError
 from speech2face.evaluation import speech2landmarks as evaluation
 from speech2face.evaluation.speech_conditions import CONDITIONS, conditions_table, noisy, telephone
@@ -284,5 +284,6 @@ def test_a_recording_is_drawn_from_its_sound_and_from_its_landmarks(
 
 
 def test_the_shipped_network_is_scored_where_no_file_is_named():
-    assert evaluation.load_stage(None).network.config == Speech2LandmarksConfig()
+    _, shipped = load("speech2landmarks")
+    assert evaluation.load_stage(None).network.config == Speech2LandmarksConfig(**shipped)
     assert Recipe().held_out_every == {"grid-s1": 10}
