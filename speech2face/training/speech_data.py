@@ -142,8 +142,8 @@ def read_stretch(path: Path) -> Stretch:
 
 
 def normalize_tracks(
-    tracks: list[Float[np.ndarray, "frames 478 3"]], neutral: Float[np.ndarray, "478 3"]
-) -> list[Float[np.ndarray, "frames 70 3"]]:
+    tracks: list[Float[np.ndarray, "_ 478 3"]], neutral: Float[np.ndarray, "478 3"]
+) -> list[Float[np.ndarray, "_ 70 3"]]:
     """Take pose and scale out of one speaker's meshes and keep the 70 landmarks.
 
     Every mesh is laid on the speaker's own mean by the points that move with the skull; the mean
@@ -171,7 +171,7 @@ def normalize_tracks(
 
 
 def _lay_all(
-    tracks: list[Float[np.ndarray, "frames 478 3"]], reference: np.ndarray, rigid: np.ndarray
+    tracks: list[Float[np.ndarray, "_ 478 3"]], reference: np.ndarray, rigid: np.ndarray
 ) -> list[np.ndarray]:
     return [np.stack([_lay(mesh, reference, rigid) for mesh in meshes]) for meshes in tracks]
 
