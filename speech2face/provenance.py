@@ -24,19 +24,11 @@ from speech2face.checkpoints import library, store
 from speech2face.errors import Speech2FaceWarning
 from speech2face.media.output import atomic_output
 
-_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-
 SYNTHETIC_TAGS = {
     "comment": "AI-generated video, made with speech2face",
-    "digitalSourceType": f"{_SOURCE_TYPES}trainedAlgorithmicMedia",
+    "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
 }
 """Tags of a video whose every frame was generated (a portrait that speaks)."""
-
-COMPOSITE_TAGS = {
-    "comment": "AI-edited video, made with speech2face",
-    "digitalSourceType": f"{_SOURCE_TYPES}compositeWithTrainedAlgorithmicMedia",
-}
-"""Tags of real video in which a part was generated (dubbing)."""
 
 _MARK = "speech2face"
 """The key by which a sidecar is known as ours; its value is the version that wrote it."""

@@ -1,17 +1,13 @@
-from fractions import Fraction
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speech2face.errors import InputError
-from speech2face.face.normalize import Head, fit_head, normalize, normalize_track, pose_of
+from speech2face.face.normalize import Head, fit_head, normalize, pose_of
 from speech2face.face.rig import load_rig
 from speech2face.geometry import rotation_matrix
-from speech2face.landmarks import NOSE_BRIDGE, eye_distance, from_mesh, mouth_opening
+from speech2face.landmarks import NOSE_BRIDGE, eye_distance
 
-FPS = Fraction(25)
 ANGLE = st.floats(-60, 60)
 
 
@@ -65,50 +61,3 @@ def test_normalized_landmarks_have_the_nose_bridge_as_origin_and_the_eyes_as_uni
 
     np.testing.assert_allclose(points[NOSE_BRIDGE], 0, atol=1e-6)
     assert eye_distance(points) == pytest.approx(1, abs=1e-5)
-
-
-def moving(frames: int = 40):
-    time = np.arange(frames) / 25
-    rows = [
-        face((10 * np.sin(t), 0, 0), 100, jawOpen=0.3 + 0.3 * np.sin(2 * np.pi * 3 * t))
-        for t in time
-    ]
-    return np.stack(rows)
-
-
-def test_a_videos_mouth_moves_as_fast_as_it_did() -> None:
-    meshes = moving()
-
-    track = normalize_track(meshes, FPS)
-
-    assert track.fps == FPS
-    wanted = mouth_opening(np.stack([from_mesh(mesh) for mesh in meshes]))
-    np.testing.assert_allclose(mouth_opening(track.points), wanted, atol=0.01)
-
-
-def test_frames_without_a_face_are_bridged() -> None:
-    meshes = moving()
-    whole = normalize_track(meshes, FPS).points
-    meshes[:2] = meshes[10:12] = meshes[-1] = np.nan
-
-    bridged = normalize_track(meshes, FPS).points
-
-    assert np.isfinite(bridged).all()
-    assert np.abs(bridged - whole).max() < 0.15
-    np.testing.assert_allclose(bridged[20:30], whole[20:30], atol=5e-3)
-
-
-def test_a_video_without_any_face_is_refused() -> None:
-    with pytest.raises(InputError, match="none of 5 frames shows a face"):
-        normalize_track(np.full((5, 478, 3), np.nan, np.float32), FPS)
-
-
-def test_jitter_of_the_tracker_is_damped() -> None:
-    rng = np.random.default_rng(0)
-    still = np.repeat(face()[None], 50, 0)
-    shaking = still + rng.normal(0, 0.5, still.shape).astype(np.float32)
-
-    steady = normalize_track(shaking, FPS).points
-    frames = np.stack([normalize(mesh) for mesh in shaking])
-
-    assert steady.std(0).mean() < 0.75 * frames.std(0).mean()

@@ -9,9 +9,7 @@ from babble import babble
 from speech2face.controls.director import ControlSettings, direct
 from speech2face.errors import InputError, OutputError
 from speech2face.evaluation.plots import (
-    landmarks_in_crop,
     plot_faces,
-    plot_landmarks,
     plot_motion,
 )
 from speech2face.face.normalize import Head, normalize
@@ -89,16 +87,9 @@ def test_sounds_of_any_length_are_drawn(tmp_path: Path, seconds: float) -> None:
     assert read_image(tmp_path / "a.png").std() > 5
 
 
-def test_normalized_landmarks_land_on_the_face_they_came_from(portrait: Portrait) -> None:
-    rest = normalize(portrait.face.mesh)
-
-    placed = landmarks_in_crop(portrait, rest[None])
-
-    np.testing.assert_allclose(placed[0], from_mesh(portrait.mesh), atol=0.01)
-
-
-def test_landmarks_are_drawn_on_the_portrait(tmp_path: Path, portrait: Portrait) -> None:
-    plot_landmarks(tmp_path / "a.png", portrait, speaking(portrait, 60), count=6)
+def test_landmarks_are_drawn_on_every_frame(tmp_path: Path, portrait: Portrait) -> None:
+    points = [from_mesh(portrait.mesh)] * 6
+    plot_faces(tmp_path / "a.png", [portrait.crop] * 6, points, ["0 s"] * 6)
 
     sheet = read_image(tmp_path / "a.png").astype(int)
     green = (sheet[..., 1] - sheet[..., 0] > 80) & (sheet[..., 1] - sheet[..., 2] > 80)

@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from speech2face.errors import InputError
-from speech2face.face.normalize import fit_head
 from speech2face.landmarks import (
     BROWS,
     INNER_LIPS,
@@ -20,11 +19,8 @@ from speech2face.landmarks import (
     JAW_LINE,
     LEFT_EYE,
     NOSE,
-    NOSE_BRIDGE,
     OUTER_LIPS,
     RIGHT_EYE,
-    eye_distance,
-    from_mesh,
     mouth_opening,
 )
 from speech2face.media.output import atomic_output
@@ -34,7 +30,6 @@ from speech2face.types import (
     ControlTrack,
     LandmarkTrack,
     LatentTrack,
-    Portrait,
     Speech,
 )
 
@@ -142,48 +137,6 @@ def plot_faces(
         axes.set_xlim(-0.5, image.shape[1] - 0.5)
         axes.set_ylim(image.shape[0] - 0.5, -0.5)
     _save(figure, path, overwrite=overwrite)
-
-
-def plot_landmarks(
-    path: Path,
-    portrait: Portrait,
-    track: LandmarkTrack,
-    *,
-    count: int = 12,
-    overwrite: bool = False,
-) -> None:
-    """Draw moments of a track on the portrait it was made for, evenly spread over its time.
-
-    Args:
-        path: Where to.
-        portrait: Its crop is the background, its head's place is where landmarks go.
-        track: The normalized landmarks.
-        count: How many moments.
-        overwrite: Whether an existing file may be replaced.
-
-    Raises:
-        InputError: matplotlib is not installed.
-        OutputError: The file exists already or cannot be written.
-    """  # noqa: DOC502 plot_faces raises them
-    frames = np.unique(np.linspace(0, len(track) - 1, count).round().astype(int))
-    placed = landmarks_in_crop(portrait, track.points[frames])
-    plot_faces(
-        path,
-        [portrait.crop] * len(frames),
-        list(placed),
-        [f"{frame / float(track.fps):.2f} s" for frame in frames],
-        overwrite=overwrite,
-    )
-
-
-def landmarks_in_crop(
-    portrait: Portrait, points: Float[np.ndarray, "frames 70 3"]
-) -> Float[np.ndarray, "frames 70 3"]:
-    """Place normalized landmarks where the portrait's head is, in pixels of its crop."""
-    head = fit_head(portrait.mesh)
-    rest = from_mesh(head.to_rig(portrait.mesh))
-    in_rig = points * float(eye_distance(rest)) + rest[NOSE_BRIDGE]
-    return head.to_image(in_rig)
 
 
 def _draw_landmarks(axes: Axes, points: Float[np.ndarray, "70 axes"]) -> None:

@@ -14,13 +14,9 @@ from jaxtyping import Bool, Float, UInt8
 from speech2face import landmarks
 from speech2face.evaluation.judge import JudgedTrack
 from speech2face.evaluation.material import Word
-from speech2face.timing import SPEECH_RATE, samples_at
 
 _PAUSE_MARGIN = 0.12
 """Seconds at either end of a pause that are not counted: lips lead and follow the sound."""
-
-_PAUSE_LEVEL = 10 ** (-35 / 20)
-"""Where words have no times, frames 35 dB below the loudest ones are pauses."""
 
 _SHUT = 0.75
 """Share of the usual gap between the lids below which they are shutting."""
@@ -68,20 +64,6 @@ def pauses_of_words(
         if not word.silent:
             spoken |= (times > word.start - _PAUSE_MARGIN) & (times < word.end + _PAUSE_MARGIN)
     return ~spoken
-
-
-def pauses_of_sound(
-    samples: Float[np.ndarray, " samples"], frames: int, fps: Fraction
-) -> Bool[np.ndarray, " frames"]:
-    """Mark the frames whose sound is 35 dB below the loud ones', a margin away from others."""
-    starts = np.array([samples_at(frame, fps) for frame in range(frames + 1)])
-    power = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
-    held = np.minimum(starts, len(samples))
-    level = np.sqrt(np.diff(power[held]) / (SPEECH_RATE / float(fps)))
-    loud = level > _PAUSE_LEVEL * np.percentile(level, 95)
-    reach = round(_PAUSE_MARGIN * float(fps))
-    spoken = cv2.dilate(loud.astype(np.uint8)[None], np.ones((1, 2 * reach + 1), np.uint8))[0]
-    return spoken == 0
 
 
 def lip_speed(track: JudgedTrack) -> Float[np.ndarray, " frames"]:

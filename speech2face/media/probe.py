@@ -12,7 +12,7 @@ from pathlib import Path
 
 from speech2face.media.ffmpeg import FfmpegProcess, input_file
 
-_TIME_FIELD, _DURATION_FIELD, _SIZE_FIELD = 2, 3, 4
+_TIME_FIELD, _SIZE_FIELD = 2, 4
 """Of a packet's line: stream, decoding time, presentation time, duration, size, checksum."""
 
 

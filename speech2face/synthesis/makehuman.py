@@ -17,7 +17,6 @@ from speech2face.errors import WeightsError
 _FLIP = np.array([1.0, -1.0, -1.0])
 """MakeHuman's y points up and its z to the viewer."""
 _PEOPLE = ("african", "asian", "caucasian")
-_MIRROR_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
