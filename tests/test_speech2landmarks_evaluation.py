@@ -32,6 +32,7 @@ from speech2face.models.speech2landmarks import Speech2LandmarksConfig, Speech2L
 from speech2face.models.sync import SyncConfig, SyncNetwork
 from speech2face.pipeline import Speech2Face
 from speech2face.stages.speech2landmarks import Speech2Landmarks
+from speech2face.training.speech_data import write_stretch
 from speech2face.training.speech_recipe import Recipe
 
 
@@ -159,6 +160,16 @@ def test_the_command_writes_tables_and_a_plot(tmp_path: Path, weights: Path, syn
 def test_a_folder_without_clips_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="held out"):
         evaluation.main(["--prepared", str(tmp_path)])
+
+
+def test_lips_that_follow_their_sound_late_are_held_against_it_in_time_when_asked(tmp_path: Path):
+    late = replace(stretch("s31_a", "grid-s31"), late=2.0)
+    write_stretch(tmp_path / "grid", late)
+
+    _, (as_filmed,) = evaluation.material(evaluation.Case(prepared=tmp_path), Recipe())
+    _, (moved,) = evaluation.material(evaluation.Case(prepared=tmp_path, in_time=True), Recipe())
+
+    assert moved.offsets[:-2] == pytest.approx(as_filmed.offsets[2:])
 
 
 def test_sheets_without_recordings_are_refused(tmp_path: Path):

@@ -39,6 +39,7 @@ from speech2face.face.rig import load_rig
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.training.speech_corpora import split
 from speech2face.training.speech_data import Stretch, prepare_grid_only, read_stretch
+from speech2face.training.speech_lag import in_time
 from speech2face.training.speech_recipe import Recipe, read_recipe
 
 NAME = "speech2landmarks"
@@ -63,6 +64,8 @@ class Case:
     """What is held out; None: as for the shipped weights."""
     languages: bool = False
     """Score synthetic voices too (needs [train])."""
+    in_time: bool = False
+    """Move the real lips by the lag that `training.speech_lag` measured, as training does."""
 
 
 def tables(case: Case) -> list[Table]:
@@ -101,7 +104,7 @@ def material(case: Case, recipe: Recipe) -> tuple[list[Stretch], list[Stretch]]:
             "give the folder that speech2face prepare wrote, or the data's folder too"
         )
         raise InputError(msg)
-    return learnt, held
+    return learnt, [in_time(clip) for clip in held] if case.in_time else held
 
 
 def evaluate(
@@ -149,21 +152,22 @@ def evaluate(
         name=NAME,
         title="Speech2Landmarks on held-out GRID clips",
         rows=rows,
-        note=_note(stage),
+        note=_note(stage, case),
     ), groups
 
 
-def _note(stage: Speech2Landmarks) -> str:
+def _note(stage: Speech2Landmarks, case: Case) -> str:
+    moved = ", moved by the lag that was measured for each clip" if case.in_time else ""
     return (
-        "Truth is the face-mesh teacher's tracking of the real video, unsmoothed. ±: half of the "
-        "95 % bootstrap interval over clips. Error: mean distance of the 20 lip landmarks in the "
-        "picture plane over the outer-eye distance; beside it over that of a resting mouth and "
-        "over that of loudness alone. r: correlation of the mouth opening at lag 0. Amplitude: "
-        "standard deviation of the opening over the real one's. Late movements have a positive "
-        "lag; lag within ±1: share of groups of ten clips whose mean correlation peaks there. "
-        "Closures: b, p at a word's start, m at its end, met within two frames. Sync: cosine of "
-        f"our sync network. Look-ahead: {(stage.network.config.delay + 1) * 40} ms from the start "
-        "of a frame."
+        f"Truth is the face-mesh teacher's tracking of the real video, unsmoothed{moved}. "
+        "±: half of the 95 % bootstrap interval over clips. Error: mean distance of the 20 lip "
+        "landmarks in the picture plane over the outer-eye distance; beside it over that of a "
+        "resting mouth and over that of loudness alone. r: correlation of the mouth opening at "
+        "lag 0. Amplitude: standard deviation of the opening over the real one's. Late movements "
+        "have a positive lag; lag within ±1: share of groups of ten clips whose mean correlation "
+        "peaks there. Closures: b, p at a word's start, m at its end, met within two frames. "
+        "Sync: cosine of our sync network. Look-ahead: "
+        f"{(stage.network.config.delay + 1) * 40} ms from the start of a frame."
     )
 
 
@@ -264,6 +268,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--languages", action="store_true", help="score synthetic voices too (needs [train])"
     )
+    parser.add_argument(
+        "--in-time", action="store_true",
+        help="move the real lips by the lag that was measured for each clip",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, help="folder for the tables, the plot and the sheets")
     parser.add_argument(
         "--sheets", type=int, default=0, metavar="N",
@@ -275,7 +283,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     case = Case(
         prepared=options.prepared, data=options.data, weights=options.weights,
         sync_weights=options.sync_weights, others=tuple(options.other), recipe=options.recipe,
-        languages=options.languages,
+        languages=options.languages, in_time=options.in_time,
     )  # fmt: skip
     if options.sheets:
         draw(case, options.sheets, options.generator, options.out)
