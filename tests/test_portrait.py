@@ -6,12 +6,15 @@ import pytest
 
 from speech2face.errors import InputError, NoFaceError, Speech2FaceWarning
 from speech2face.face.normalize import Head
+from speech2face.face.paste import PasteBack
 from speech2face.face.portrait import (
     _check,
     _choose,
     _cut,
     _no_face_message,
     _square,
+    cut_portrait,
+    moved_inside,
     prepare_portrait,
 )
 from speech2face.face.rig import load_rig
@@ -144,6 +147,55 @@ def test_beyond_the_picture_its_edge_goes_on() -> None:
     to_crop, side = _square(face(20, 100, 80).mesh, None)
 
     assert (_cut(image, to_crop, side) == 70).all()
+
+
+def noise(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def test_a_square_inside_the_picture_is_shown_where_it_is() -> None:
+    assert moved_inside(cut_portrait(noise(600, 600), face(300, 280))) is None
+
+
+@pytest.mark.parametrize(("x", "y"), [(80, 280), (1000, 250), (500, 60), (1020, 1040)])
+def test_a_square_beyond_the_edge_is_shown_moved_into_the_picture(x: int, y: int) -> None:
+    image = noise(1100, 1100)
+
+    portrait = cut_portrait(image, face(x, y))
+    shown = moved_inside(portrait)
+
+    side = len(portrait.crop)
+    left, top = np.clip((-portrait.to_crop[:, 2]).astype(int), 0, 1100 - side)
+    np.testing.assert_array_equal(shown.image, image[top : top + side, left : left + side])
+    np.testing.assert_allclose(shown.face.mesh[:, :2] + [left, top], portrait.face.mesh[:, :2])
+
+
+@pytest.mark.parametrize("roll", [0.0, 35.0])
+@pytest.mark.parametrize("size", [None, 128])
+def test_a_picture_smaller_than_the_square_is_shown_larger(size: int | None, roll: float) -> None:
+    slope = np.broadcast_to(np.arange(200, dtype=np.uint8)[:, None, None], (200, 190, 3)).copy()
+
+    shown = moved_inside(cut_portrait(slope, face(80, 60, 80, (0, 0, roll)), size))
+
+    rows = shown.image[..., 0].astype(int)
+    assert np.ptp(rows) > 0.8 * 190, "all that the picture has to show"
+    made_up = (rows == 0) | (rows == 199)
+    assert made_up.mean() < 0.02, "nothing beyond its edges"
+
+
+@pytest.mark.parametrize(("x", "y", "scale"), [(80, 280, 80), (300, 60, 100), (200, 200, 230)])
+def test_crops_are_pasted_where_they_belong_in_what_is_shown(x: int, y: int, scale: int) -> None:
+    image = cv2.GaussianBlur(noise(480, 480), (0, 0), 4)
+    portrait = cut_portrait(image, face(x, y, scale))
+    shown = moved_inside(portrait)
+    brighter = np.clip(portrait.crop.astype(int) + 20, 0, 255).astype(np.uint8)
+
+    still, changed = PasteBack(shown)(np.stack([portrait.crop, brighter]))
+
+    np.testing.assert_array_equal(still, shown.image)
+    np.testing.assert_allclose(shown.mesh, portrait.mesh, atol=1e-3)
+    nose = shown.face.mesh[1, :2].round().astype(int)
+    assert changed[nose[1], nose[0], 0] == pytest.approx(shown.image[nose[1], nose[0], 0] + 20, 2)
 
 
 @pytest.mark.parametrize("size", [100, 48, 4096])

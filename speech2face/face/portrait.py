@@ -19,6 +19,9 @@ _LARGEST = 512
 """Pixels: crops are not made larger unless asked for."""
 _STEP = 16
 """Sides are multiples of this, as networks that halve the resolution four times need."""
+_NARROW = 0.03
+"""Share of the square's side that may still lie outside the picture when it has been moved inside:
+so narrow a strip is not worth resampling everything."""
 _LEVEL = 20.0
 """Degrees of roll up to which the crop keeps the picture's axes, and with them its very pixels."""
 
@@ -76,6 +79,46 @@ def cut_portrait(
     return Portrait(
         image=image, face=face, crop=_cut(image, to_crop, side), to_crop=to_crop.astype(np.float32)
     )
+
+
+def moved_inside(portrait: Portrait) -> Portrait | None:
+    """Move the square that is shown into the picture, where the crop reaches beyond its edge.
+
+    The crop itself stays what generators were trained on, its missing part made up. Only what is
+    shown moves, and becomes smaller where the picture is smaller than the square.
+
+    Returns:
+        A portrait whose picture is what shall be shown, of the crop's size, and into which crops
+        are pasted; None if the crop lies inside the picture and can be shown as it is.
+    """
+    side = len(portrait.crop)
+    to_picture = cv2.invertAffineTransform(portrait.to_crop.astype(np.float64))
+    middle = to_picture @ [(side - 1) / 2, (side - 1) / 2, 1]
+    half = np.abs(to_picture[:, :2]).sum(1).max() * side / 2
+    edges = np.array(portrait.image.shape[1::-1]) / 2
+    outside = np.abs(middle + 0.5 - edges) + half - edges
+    if (outside < 0.5).all():  # noqa: PLR2004 - pixels: nothing of them can be seen
+        return None
+    share = min(1.0, float(edges.min() / half))
+    share = 1.0 if share > 1 - _NARROW else share
+    room = np.maximum(edges - share * half, 0)
+    middle = np.clip(middle, edges - 0.5 - room, edges - 0.5 + room)
+    # What is shown at pixel u is the crop's at share * u + corner.
+    corner = portrait.to_crop @ [*middle, 1] - share * (side - 1) / 2
+    corner = np.round(corner) if share == 1 else corner
+    to_shown = (portrait.to_crop - [[0, 0, corner[0]], [0, 0, corner[1]]]) / share
+    image = _cut(portrait.image, to_shown, side)
+    return Portrait(
+        image=image, crop=portrait.crop, face=_moved(portrait.face, to_shown),
+        to_crop=np.array([[share, 0, corner[0]], [0, share, corner[1]]], np.float32),
+    )  # fmt: skip
+
+
+def _moved(face: Face, to_shown: Float[np.ndarray, "2 3"]) -> Face:
+    flat = face.mesh[:, :2] @ to_shown[:, :2].T + to_shown[:, 2]
+    deep = face.mesh[:, 2:] * np.hypot(*to_shown[:, 0])
+    mesh = np.concatenate([flat, deep], 1).astype(np.float32)
+    return Face(mesh=mesh, box=np.concatenate([flat.min(0), flat.max(0)]), score=face.score)
 
 
 def _no_face_message(
