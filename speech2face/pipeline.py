@@ -18,6 +18,7 @@ from speech2face.face.neutral import speaking_rest
 from speech2face.face.paste import PasteBack
 from speech2face.face.portrait import prepare_portrait
 from speech2face.face.track import FaceTracker
+from speech2face.generators.ahead import draw_ahead
 from speech2face.generators.base import Generator
 from speech2face.generators.registry import create, full_name, weights_of
 from speech2face.media.audio import read_speech
@@ -83,13 +84,12 @@ class Clip:
         return picture.shape[1], picture.shape[0]
 
     def __iter__(self) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-        """Draw the frames, sRGB; no more of them are held than one chunk."""
+        """Draw the frames, sRGB; no more of them are held than a few chunks."""
         state, paste = self._generator.encode(self.portrait), PasteBack(self.portrait)
         self._report(Progress(stage="encode", done=1, total=1))
         at_once = max(1, _PASTED_BYTES // self.portrait.image.nbytes)
-        for start in range(0, len(self), self._settings.batch_size):
-            values = self.latents.values[start : start + self._settings.batch_size]
-            crops = self._generator.render(state, values)
+        values, start = self.latents.values, 0
+        for crops in draw_ahead(self._generator, state, values, self._settings.batch_size):
             self._ended("render", start + len(crops))
             if self._settings.full:
                 for first in range(0, len(crops), at_once):
@@ -100,6 +100,7 @@ class Clip:
             else:
                 yield from crops
                 self._ended("write", start + len(crops))
+            start += len(crops)
 
     def _ended(self, stage: str, done: int) -> None:
         self._report(Progress(stage=stage, done=done, total=len(self)))

@@ -39,7 +39,7 @@ class Settings(ControlSettings):
     """Make only this many frames, from the start; None: all."""
     max_duration: float | None = None
     """Refuse sounds of more seconds than this; None: any length is welcome."""
-    batch_size: int = 16
+    batch_size: int = 8
     """Frames drawn at once; memory grows with it, the result does not depend on it."""
 
     def __post_init__(self) -> None:
@@ -71,7 +71,7 @@ class Settings(ControlSettings):
         )  # fmt: skip
         _require(
             1 <= self.batch_size <= 256,  # noqa: PLR2004 - stated in the message
-            f"the batch size {self.batch_size}", "a number from 1 to 256", "16",
+            f"the batch size {self.batch_size}", "a number from 1 to 256", "8",
         )  # fmt: skip
         parse_colour(self.background)
 

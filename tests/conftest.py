@@ -80,6 +80,7 @@ class Remembering:
     def __init__(self, generator: Generator[Any]) -> None:
         self.name = generator.name
         self.latent_size = generator.latent_size
+        self.side_by_side = generator.side_by_side
         self._generator = generator
         self._states: dict[bytes, Any] = {}
 

@@ -51,7 +51,7 @@ def animate(
     speech2landmarks: options.Speech2LandmarksFile = None,
     preview: options.Preview = None,
     max_duration: options.MaxDuration = None,
-    batch_size: options.BatchSize = 16,
+    batch_size: options.BatchSize = 8,
     progress: options.ProgressOption = options.ProgressKind.BAR,
 ) -> None:
     """Make a PORTRAIT speak the words of AUDIO.

@@ -45,7 +45,7 @@ def benchmark(
     full: options.Full = False,
     device: options.Device = "auto",
     generator: options.GeneratorName = "warp",
-    batch_size: options.BatchSize = 16,
+    batch_size: options.BatchSize = 8,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a run.")] = False,
 ) -> None:
     """Time the whole of animate: each stage, real-time factor, first frame, peak memory.

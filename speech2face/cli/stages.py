@@ -171,7 +171,7 @@ def render(
     force: options.Force = False,
     device: options.Device = "auto",
     preview: options.Preview = None,
-    batch_size: options.BatchSize = 16,
+    batch_size: options.BatchSize = 8,
     overwrite: options.Overwrite = False,
     progress: options.ProgressOption = options.ProgressKind.BAR,
     plot: options.Plot = None,

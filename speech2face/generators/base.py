@@ -18,6 +18,8 @@ class Generator(Protocol[State]):
     """The generator's name, which is its latent space's name too."""
     latent_size: int
     """Numbers in one frame's latent."""
+    side_by_side: int
+    """Chunks of frames that are best drawn at the same time, each on a thread of its own."""
 
     def encode(self, portrait: Portrait) -> State:
         """Compute everything that depends on the portrait alone."""

@@ -113,6 +113,9 @@ class FaceVid2VidState:
 class FaceVid2Vid:
     """Draws frames from keypoints with imported weights."""
 
+    side_by_side = 1
+    """Its convolutions are large enough to keep every core busy, and its maps to fill memory."""
+
     def __init__(
         self, name: str, network: FaceVid2VidGenerator, extractor: KeypointExtractor
     ) -> None:

@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from speech2face.checkpoints.store import load
 from speech2face.devices import to_tensor
 from speech2face.face.rig import Rig, load_rig
+from speech2face.generators.ahead import side_by_side
 from speech2face.generators.fast_openings import FastOpenings, prepare_openings
 from speech2face.landmarks import FAST_KEYPOINTS
 from speech2face.models.fast import FastConfig, FastGenerator, FastState
@@ -42,6 +43,7 @@ class Fast:
     def __init__(self, network: FastGenerator, device: torch.device) -> None:
         """Take a trained network; frames are drawn on `device`."""
         self.device = device
+        self.side_by_side = side_by_side(device)
         self.network: FastGenerator = network.to(device=device).eval()
         self.rig: Rig = load_rig()
         self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

@@ -16,6 +16,7 @@ from speech2face import landmarks
 from speech2face.devices import to_tensor
 from speech2face.face.normalize import fit_head
 from speech2face.face.rig import Rig, load_rig
+from speech2face.generators.ahead import side_by_side
 from speech2face.generators.warp.eyes import LIDS, Eye, image_tensor, prepare_eyes
 from speech2face.generators.warp.fields import Patch, make_patch
 from speech2face.generators.warp.latents import GAZE, POSE, SHIFT, WarpLatents
@@ -75,6 +76,7 @@ class WarpGenerator:
     def __init__(self, device: torch.device) -> None:
         """Read the rig; frames are drawn on `device`."""
         self.device = device
+        self.side_by_side = side_by_side(device)
         self.rig: Rig = load_rig()
         self.latent_size = len(self.rig.names) + SHIFT + GAZE + POSE
 
