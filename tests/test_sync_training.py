@@ -175,7 +175,7 @@ def test_the_loss_moves_lips_and_not_the_network(network: SyncNetwork):
 def test_speech2landmarks_is_asked_for_sync_where_the_recipe_says_so(prepared: Path, weight: float):
     recipe = Recipe(
         shares={"grid": 1.0}, joins={}, losses=Losses(sync=weight),
-        network=Speech2LandmarksConfig(channels=8, hidden=12, condition=4),
+        network=Speech2LandmarksConfig(bands=59, channels=8, hidden=12, condition=4),
         batch=BatchConfig(size=2, frames=40),
     )  # fmt: skip
     task = SpeechTask(recipe, read_corpora(prepared, recipe), np.load(prepared / "faces.npy"))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from speech2face.checkpoints.store import load, read_weights, register, write_weights
 from speech2face.errors import InputError
-from speech2face.models.mel import LogMel, log_of_power
+from speech2face.models.mel import LogMel, MelConfig, log_of_power
 from speech2face.models.speech2landmarks import (
     MOVING,
     Answer,
@@ -70,8 +70,9 @@ class SpeechTask:
             _measure(self.network, corpora, faces)
         config = self.network.config
         self.mel: LogMel = LogMel(mel_config(config))
-        # Not one of the modules: it judges, and does not learn.
+        # Not one of the modules: it judges, and does not learn. It hears more than is learnt from.
         self.sync = load_network() if recipe.losses.sync else None
+        self.sync_mel = LogMel(MelConfig(bands=self.sync.config.bands)) if self.sync else None
         self.held_out: list[Stretch] = spread_over(held_out or [], _SHOWN)
         self.sampler: Sampler = Sampler(
             corpora, recipe.shares, faces, mel=mel_config(config), batch=recipe.batch,
@@ -96,8 +97,9 @@ class SpeechTask:
         batch = Batch(*(values.to(device) for values in self.sampler.draw(rng)))
         answer, weights = self.answer(batch), self.recipe.losses
         parts = losses(answer, batch, self.network.offset_scale, weights)
-        if self.sync is not None:
-            fits = sync_loss(self.sync.to(device), self._hear(batch), answer.offsets, batch.weight)
+        if self.sync is not None and self.sync_mel is not None:
+            heard = self.sync_mel.to(device)(batch.samples)
+            fits = sync_loss(self.sync.to(device), heard, answer.offsets, batch.weight)
             parts["sync"] = weights.sync * fits
         return parts
 
