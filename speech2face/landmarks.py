@@ -72,6 +72,8 @@ OUTER_EYE_CORNERS = (36, 45)
 """The landmarks whose distance is the unit of normalized landmarks."""
 INNER_LIP_GAPS = ((61, 67), (62, 66), (63, 65))
 """Upper and lower landmarks that meet when the lips close."""
+LIP_CORNERS = ((48, 54), (60, 64))
+"""Left and right corners of the lips, outside and inside."""
 
 
 def from_mesh(mesh: Float[np.ndarray, "*frames 478 3"]) -> Float[np.ndarray, "*frames 70 3"]:

@@ -25,7 +25,7 @@ Values = np.ndarray | Sequence[float] | Sequence[Sequence[float]] | float
 
 
 def mesh(opening: float = 0, eyes: float = 1, pose: tuple[float, float, float] = (0, 0, 0)):
-    """Build a face whose mouth opening and eye aspect ratio (0.3 * eyes) are known."""
+    """Build a face of known mouth opening, which narrows it, and eye aspect ratio (0.3 * eyes)."""
     points = np.random.default_rng(0).uniform(-0.5, 0.5, (478, 3))
     gap = 0.3 * 0.3 * eyes / 2
     for eye, x in ((LEFT_EYE, -0.5), (RIGHT_EYE, 0.2)):
@@ -33,7 +33,8 @@ def mesh(opening: float = 0, eyes: float = 1, pose: tuple[float, float, float] =
             (x, 0, 0), (x + 0.1, -gap, 0), (x + 0.2, -gap, 0),
             (x + 0.3, 0, 0), (x + 0.2, gap, 0), (x + 0.1, gap, 0),
         ]  # fmt: skip
-    points[[61, 291]] = (-0.2, 0.6, 0), (0.2, 0.6, 0)
+    corner = 0.2 - opening / 4
+    points[[61, 291]] = (-corner, 0.6, 0), (corner, 0.6, 0)
     for upper, lower, x in ((82, 87, -0.1), (13, 14, 0), (312, 317, 0.1)):
         points[upper] = x, 0.6 - opening / 2, 0
         points[lower] = x, 0.6 + opening / 2, 0

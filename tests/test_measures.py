@@ -48,9 +48,11 @@ def test_the_sync_table_orders_its_rows():
     assert found["output"]["r"] > 0.99
     assert (found["output"]["lag +1"], found["output"]["wide lag"]) == (6, 1)
     assert found["output"]["amplitude"] == pytest.approx(0.6, abs=0.02)
+    assert found["output"]["width amplitude"] == pytest.approx(0.6, abs=0.02)
     assert found["output"]["low"] <= found["output"]["r"] <= found["output"]["high"]
     assert found["ground truth (mirrored, judged again)"]["r"] > 0.9
     assert found["still image"]["r"] == 0
+    assert found["still image"]["width amplitude"] == pytest.approx(0, abs=1e-4)
     for name in ("output, wrong audio", "output, sound shifted by 5", "real, wrong audio"):
         assert found[name]["r"] < found["output"]["r"] - 0.25
     assert found["real, sound shifted by 5"]["wide lag"] == 5

@@ -17,13 +17,14 @@ from speech2face.face.neutral import (
     source_opening,
     speaking_rest,
 )
+from speech2face.face.normalize import normalize
 from speech2face.face.rig import Rig, load_rig
 from speech2face.generators.registry import create, names
 from speech2face.generators.warp.fields import make_patch
 from speech2face.generators.warp.generator import WarpGenerator, WarpState
 from speech2face.generators.warp.latents import WarpLatents
 from speech2face.stages.landmarks2latents import _ARTICULATION, Landmarks2Latents
-from speech2face.types import ControlTrack, Face, LandmarkTrack, Portrait
+from speech2face.types import EMOTIONS, ControlTrack, Face, LandmarkTrack, Portrait
 
 SIZE = 128
 CPU = torch.device("cpu")
@@ -303,9 +304,31 @@ def test_landmarks_come_back_out_of_the_latents(portrait, rig):
     drawn = landmarks.from_mesh(closed_mesh(portrait.mesh, rig) + rig.offsets(weights))
     np.testing.assert_allclose(
         landmarks.mouth_opening(drawn),
-        landmarks.mouth_opening(track.points) * _ARTICULATION,
+        landmarks.mouth_opening(track.points) * _ARTICULATION[1],
         atol=0.015,
     )
+
+
+def test_rounded_lips_narrow_the_mouth_and_a_smile_still_widens_it(portrait, rig):
+    rest = speaking_rest(portrait.mesh, rig)
+    points = np.repeat(rest[None], 3, 0)
+    left, right = np.array(landmarks.LIP_CORNERS).T
+    asked = 0.03
+    points[1:, left, 0] += asked / 2
+    points[1:, right, 0] -= asked / 2
+    controls = ControlTrack.neutral(3, FPS)
+    controls.emotion[2, EMOTIONS.index("happy")] = 1.0
+
+    latents = Landmarks2Latents("warp")(
+        LandmarkTrack(points=points.astype(np.float32), fps=FPS), controls, portrait
+    )
+
+    weights = WarpLatents.unpack(latents.values).weights
+    closed = closed_mesh(portrait.mesh, rig)
+    drawn = np.stack([normalize(closed + moved) for moved in rig.offsets(weights)])
+    wide = (drawn[:, right, 0] - drawn[:, left, 0]).mean(1)
+    assert wide[1] - wide[0] == pytest.approx(-_ARTICULATION[0] * asked, rel=0.15)
+    assert wide[2] > wide[1] + 0.02
 
 
 def test_a_portrait_with_parted_lips_closes_them(rig):

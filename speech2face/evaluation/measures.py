@@ -46,11 +46,15 @@ class BlinkRun:
     """Seconds; empty where no times were asked for."""
 
 
-def _opening(track: JudgedTrack, fps: Fraction) -> Float[np.ndarray, " frames"]:
-    opening = track.mouth_opening
+Lips = Float[np.ndarray, "frames 2"]
+"""Opening and width of a mouth."""
+
+
+def _lips(track: JudgedTrack, fps: Fraction) -> Lips:
+    lips = np.stack([track.mouth_opening, track.mouth_width], 1)
     if track.fps == fps:
-        return opening
-    return resample(opening, track.fps, fps, round(len(track) * fps / track.fps))
+        return lips
+    return resample(lips, track.fps, fps, round(len(track) * fps / track.fps))
 
 
 def other_clip(pairs: Sequence[Pair], index: int) -> int:
@@ -61,19 +65,21 @@ def other_clip(pairs: Sequence[Pair], index: int) -> int:
 
 
 def sync_table(pairs: Sequence[Pair]) -> Table:
-    """Compare mouth openings with the real recordings'."""
+    """Compare mouth openings and widths with the real recordings'."""
     rows: list[dict[str, Cell]] = []
-    real = [pair.real.mouth_opening for pair in pairs]
-    mirrored = [pair.mirrored.mouth_opening for pair in pairs]
-    still = [pair.still.mouth_opening for pair in pairs]
+    real = [_lips(pair.real, pair.real.fps) for pair in pairs]
+    mirrored = [_lips(pair.mirrored, pair.mirrored.fps) for pair in pairs]
+    still = [_lips(pair.still, pair.still.fps) for pair in pairs]
     other = [other_clip(pairs, index) for index in range(len(pairs))]
 
-    def add(name: str, outputs: Sequence[np.ndarray], chosen: Sequence[int]) -> None:
-        matches = [sync.match(outputs[i], real[i]) for i in chosen]
-        rows.append(_sync_row(name, matches))
+    def add(name: str, outputs: Sequence[Lips], chosen: Sequence[int]) -> None:
+        openings, widths = (
+            [sync.match(outputs[i][:, part], real[i][:, part]) for i in chosen] for part in (0, 1)
+        )
+        rows.append(_sync_row(name, openings, widths))
 
     everything = range(len(pairs))
-    driven = [_opening(pair.output, pair.real.fps) for pair in pairs if pair.output is not None]
+    driven = [_lips(pair.output, pair.real.fps) for pair in pairs if pair.output is not None]
     if len(driven) == len(pairs):
         add("output", driven, everything)
         for speaker in dict.fromkeys(pair.clip.speaker for pair in pairs):
@@ -90,15 +96,18 @@ def sync_table(pairs: Sequence[Pair]) -> Table:
     add("real, wrong audio", [real[i] for i in other], everything)
     add(f"real, sound shifted by {_SHIFT}", [sync.delayed(x, _SHIFT) for x in real], everything)
     note = (
-        f"{len(pairs)} held-out GRID clips; opening = inner-lip gap / outer-eye distance, tracked "
-        "by the judge in both videos. r: mean over clips of Pearson r at the best lag within one "
-        "frame, with its 95 % bootstrap interval; lag > 0: the output is late; wide lag: median "
-        "best lag within 8 frames. A mouth that does not move counts as r = 0."
+        f"{len(pairs)} held-out GRID clips; opening = inner-lip gap, width = distance of the "
+        "mouth's corners, over the outer-eye distance, tracked by the judge in both videos. r: "
+        "mean over clips of Pearson r at the best lag within one frame, with its 95 % bootstrap "
+        "interval; lag > 0: the output is late; wide lag: median best lag within 8 frames. A mouth "
+        "that does not move counts as r = 0. Amplitudes: standard deviation over the real one's."
     )
     return Table(name="sync", title="Lip sync", rows=rows, note=note)
 
 
-def _sync_row(name: str, matches: Sequence[sync.Match]) -> dict[str, Cell]:
+def _sync_row(
+    name: str, matches: Sequence[sync.Match], widths: Sequence[sync.Match]
+) -> dict[str, Cell]:
     interval = sync.bootstrap_mean([match.r for match in matches])
     lags = Counter(match.lag for match in matches)
     return {
@@ -113,6 +122,8 @@ def _sync_row(name: str, matches: Sequence[sync.Match]) -> dict[str, Cell]:
         "lag +1": lags[1],
         "wide lag": float(np.median([match.wide_lag for match in matches])),
         "amplitude": float(np.median([match.amplitude for match in matches])),
+        "width r": float(np.mean([match.r for match in widths])),
+        "width amplitude": float(np.median([match.amplitude for match in widths])),
     }
 
 
