@@ -1,12 +1,16 @@
 """`speech2face animate`: the whole job."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from speech2face.cli import options
 from speech2face.cli.progress import reporter
+from speech2face.cli.settings_options import with_settings
+
+if TYPE_CHECKING:
+    from speech2face.settings import Settings
 
 _Portrait = Annotated[
     Path | None,
@@ -23,6 +27,7 @@ _PortraitOption = Annotated[Path | None, typer.Option("--portrait", hidden=True)
 _AudioOption = Annotated[Path | None, typer.Option("--audio", hidden=True)]
 
 
+@with_settings()
 def animate(
     portrait: _Portrait = None,
     audio: _Audio = None,
@@ -31,27 +36,11 @@ def animate(
     audio_option: _AudioOption = None,
     output: options.Output = None,
     overwrite: options.Overwrite = False,
-    emotion: options.Emotion = "neutral",
-    blink: options.Blink = "natural",
-    gaze: options.Gaze = "natural",
-    pose: options.Pose = "natural",
-    pose_strength: options.PoseStrength = 1.0,
-    timeline: options.Timeline = None,
-    expression_scale: options.ExpressionScale = 1.0,
-    seed: options.Seed = 0,
-    size: options.Size = None,
-    fps: options.Fps = "25",
-    full: options.Full = True,
-    background: options.Background = "white",
-    face_select: options.FaceSelect = "largest",
-    force: options.Force = False,
+    settings: "Settings",
     device: options.Device = "auto",
     generator: options.GeneratorName = "warp",
     tracker: options.Tracker = "mesh",
     speech2landmarks: options.Speech2LandmarksFile = None,
-    preview: options.Preview = None,
-    max_duration: options.MaxDuration = None,
-    batch_size: options.BatchSize = 8,
     progress: options.ProgressOption = options.ProgressKind.BAR,
 ) -> None:
     """Make a PORTRAIT speak the words of AUDIO.
@@ -68,29 +57,8 @@ def animate(
 
     from speech2face import devices, preflight
     from speech2face.cli.calibrate import ensure_calibrated
-    from speech2face.controls.timeline import Timeline
     from speech2face.pipeline import Speech2Face
-    from speech2face.settings import Settings
 
-    settings = Settings(
-        emotion=emotion,
-        blink=blink,
-        gaze=gaze,
-        pose=pose,
-        pose_strength=pose_strength,
-        timeline=None if timeline is None else Timeline.read(timeline),
-        expression_scale=expression_scale,
-        seed=seed,
-        size=size,
-        fps=fps,
-        full=full,
-        background=background,
-        face_select=face_select,
-        force=force,
-        preview=preview,
-        max_duration=max_duration,
-        batch_size=batch_size,
-    )
     place = devices.resolve(device)
     job = preflight.check(
         *places, output or Path(), settings, overwrite=overwrite, generator=generator

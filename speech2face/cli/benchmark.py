@@ -17,14 +17,17 @@ from rich.console import Console
 from rich.table import Table
 
 from speech2face.cli import options
+from speech2face.cli.settings_options import with_settings
 
 if TYPE_CHECKING:
     from speech2face.pipeline import Progress
     from speech2face.preflight import Job
+    from speech2face.settings import Settings
 
 _MEGA = 1_000_000
 
 
+@with_settings("size", "fps", "full", "batch_size", size=512, full=False)
 def benchmark(
     portrait: Annotated[Path | None, typer.Argument(help="A picture with a face.")] = None,
     audio: Annotated[Path | None, typer.Argument(help="A sound file, or a video's.")] = None,
@@ -40,12 +43,9 @@ def benchmark(
     frames: Annotated[int, typer.Option(help="With --steps: frames at once.", min=1)] = 1,
     seconds: Annotated[float, typer.Option(help="The sound is repeated up to this length.")] = 60.0,
     runs: Annotated[int, typer.Option(help="How often; each run has its own table.", min=1)] = 1,
-    size: options.Size = 512,
-    fps: options.Fps = "25",
-    full: options.Full = False,
+    settings: "Settings",
     device: options.Device = "auto",
     generator: options.GeneratorName = "warp",
-    batch_size: options.BatchSize = 8,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a run.")] = False,
 ) -> None:
     """Time the whole of animate: each stage, real-time factor, first frame, peak memory.
@@ -64,13 +64,11 @@ def benchmark(
     from speech2face.media.ffmpeg import input_file, run_ffmpeg
     from speech2face.pipeline import Speech2Face
     from speech2face.preflight import check
-    from speech2face.settings import Settings
 
     # The face detector's libraries are imported when the first face is looked for.
     ensure_torchvision()
     import_module("facenet_pytorch")
     imports = perf_counter() - started
-    settings = Settings(size=size, fps=fps, full=full, batch_size=batch_size)
     with tempfile.TemporaryDirectory() as folder:
         sound, output = Path(folder) / "sound.wav", Path(folder) / "video.mp4"
         looped = ["-stream_loop", "-1", *input_file(audio), "-t", str(seconds), str(sound)]

@@ -29,7 +29,9 @@ def calibrate(
         Path | None, typer.Option(help="The sound they speak. Without it: the example's.")
     ] = None,
     output: _Report = None,
-    seed: options.Seed = 0,
+    seed: Annotated[
+        int, typer.Option(help="Another number gives other blinks and head motion.")
+    ] = 0,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     progress: options.ProgressOption = options.ProgressKind.BAR,

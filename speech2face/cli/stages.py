@@ -8,6 +8,7 @@ import typer
 
 from speech2face.cli import options
 from speech2face.cli.progress import reporter
+from speech2face.cli.settings_options import with_settings
 
 if TYPE_CHECKING:
     from speech2face.settings import Settings
@@ -28,15 +29,13 @@ _Seconds = Annotated[
 _Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 
 
+@with_settings("expression_scale", "face_select", "force", "background")
 def landmarks(
     audio: options.AudioArgument,
     *,
     output: _Output,
     portrait: _PortraitOption = None,
-    expression_scale: options.ExpressionScale = 1.0,
-    face_select: options.FaceSelect = "largest",
-    force: options.Force = False,
-    background: options.Background = "white",
+    settings: "Settings",
     device: options.Device = "auto",
     speech2landmarks: options.Speech2LandmarksFile = None,
     overwrite: options.Overwrite = False,
@@ -53,16 +52,9 @@ def landmarks(
     from speech2face.media.audio import read_speech
     from speech2face.media.output import check_output
     from speech2face.pipeline import scaled
-    from speech2face.settings import Settings
     from speech2face.stages.artifacts import save_track
     from speech2face.stages.speech2landmarks import Speech2Landmarks
 
-    settings = Settings(
-        expression_scale=expression_scale,
-        face_select=face_select,
-        force=force,
-        background=background,
-    )
     for path in filter(None, (output, plot)):
         check_output(path, overwrite=overwrite)
     place = devices.resolve(device)
@@ -80,6 +72,10 @@ def landmarks(
     typer.echo(output)
 
 
+@with_settings(
+    "emotion", "blink", "gaze", "pose", "pose_strength", "timeline", "seed",
+    "face_select", "force", "background",
+)  # fmt: skip
 def latents(
     portrait: options.PortraitArgument,
     landmarks_file: Annotated[
@@ -88,16 +84,7 @@ def latents(
     *,
     output: _Output,
     audio: _Audio = None,
-    emotion: options.Emotion = "neutral",
-    blink: options.Blink = "natural",
-    gaze: options.Gaze = "natural",
-    pose: options.Pose = "natural",
-    pose_strength: options.PoseStrength = 1.0,
-    timeline: options.Timeline = None,
-    seed: options.Seed = 0,
-    face_select: options.FaceSelect = "largest",
-    force: options.Force = False,
-    background: options.Background = "white",
+    settings: "Settings",
     generator: options.GeneratorName = "warp",
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
@@ -111,28 +98,14 @@ def latents(
     from speech2face.cli.calibrate import ensure_calibrated
     from speech2face.controls.director import direct
     from speech2face.controls.pose_video import follow_pose
-    from speech2face.controls.timeline import Timeline
     from speech2face.face.track import FaceTracker
     from speech2face.generators.registry import require
     from speech2face.media.audio import read_speech
     from speech2face.media.output import check_output
-    from speech2face.settings import Settings
     from speech2face.stages.artifacts import load_track, save_track
     from speech2face.stages.fits import create_fit
     from speech2face.types import LandmarkTrack
 
-    settings = Settings(
-        emotion=emotion,
-        blink=blink,
-        gaze=gaze,
-        pose=pose,
-        pose_strength=pose_strength,
-        timeline=None if timeline is None else Timeline.read(timeline),
-        seed=seed,
-        face_select=face_select,
-        force=force,
-        background=background,
-    )
     for path in filter(None, (output, plot)):
         check_output(path, overwrite=overwrite)
     track = load_track(landmarks_file, LandmarkTrack)
@@ -155,6 +128,7 @@ def latents(
     typer.echo(output)
 
 
+@with_settings("size", "fps", "full", "background", "face_select", "force", "preview", "batch_size")
 def render(
     portrait: options.PortraitArgument,
     latents_file: Annotated[
@@ -163,15 +137,8 @@ def render(
     *,
     output: _Output,
     seconds: _Seconds = None,
-    size: options.Size = None,
-    fps: options.Fps = "25",
-    full: options.Full = True,
-    background: options.Background = "white",
-    face_select: options.FaceSelect = "largest",
-    force: options.Force = False,
+    settings: "Settings",
     device: options.Device = "auto",
-    preview: options.Preview = None,
-    batch_size: options.BatchSize = 8,
     overwrite: options.Overwrite = False,
     progress: options.ProgressOption = options.ProgressKind.BAR,
     plot: options.Plot = None,
@@ -184,21 +151,10 @@ def render(
     from speech2face.media.output import check_output
     from speech2face.pipeline import Clip, at_rate
     from speech2face.provenance import SYNTHETIC_TAGS
-    from speech2face.settings import Settings
     from speech2face.stages.artifacts import load_track
     from speech2face.timing import frames_for
     from speech2face.types import LatentTrack
 
-    settings = Settings(
-        size=size,
-        fps=fps,
-        full=full,
-        background=background,
-        face_select=face_select,
-        force=force,
-        preview=preview,
-        batch_size=batch_size,
-    )
     require_mp4_name(output)
     for path in filter(None, (output, plot)):
         check_output(path, overwrite=overwrite)
