@@ -136,7 +136,7 @@ def _bring(folder: Path, name: str, write) -> Path:
 
 
 def test_a_calibration_lies_beside_the_weights_it_was_fitted_for(
-    toy: Path, tmp_path: Path, face: Portrait, sound: Speech
+    toy: Path, tmp_path: Path, face: Portrait, sound: Speech, capsys: pytest.CaptureFixture[str]
 ):
     plan = CalibrationPlan(motion=MotionPlan(random=10, seconds=0.5), steps=20)
     steps = []
@@ -149,6 +149,8 @@ def test_a_calibration_lies_beside_the_weights_it_was_fitted_for(
     values = load_calibration("toy").state_dict()
     assert all(torch.equal(values[key], value) for key, value in made.network.state_dict().items())
     assert {said[2] for said in steps} == {"looking", "fitting"}
+    assert main(["doctor"]) == 0
+    assert "and calibrated" in capsys.readouterr().out
 
     converted = convert([zhang(tmp_path / "other.pth", "tiny-original")])
     library.add(toy, converted.tensors, converted.config, what="toy", command="none")

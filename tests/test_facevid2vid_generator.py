@@ -199,6 +199,32 @@ def test_weights_with_an_estimator_ask_for_calibration(bring):
     assert create_fit("warp", CPU).space == "warp"
 
 
+def test_the_doctor_looks_at_every_imported_checkpoint(
+    bring, folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["doctor"]) == 0
+    assert f"checkpoints in {folder}: none" in capsys.readouterr().out
+    bring("sad", sadtalker)
+    damaged = bring("toy", zhang)
+    bring("vox", zhang)
+
+    assert main(["doctor"]) == 0
+    told = capsys.readouterr().out
+    assert "toy is whole" in told
+    assert "not calibrated yet" in told
+    assert "without a motion extractor" in told
+
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert main(["doctor"]) == 6
+    told = capsys.readouterr().out
+    assert f"FAIL  imported     {damaged} is damaged" in told
+    assert "ok    imported     vox is whole" in told
+
+    (folder / "manifest.json").write_text("{")
+    assert main(["doctor"]) == 6
+    assert "manifest.json is damaged" in capsys.readouterr().out
+
+
 def test_a_sadtalker_file_animates_without_further_steps(
     portrait: Path, speech: Path, tmp_path: Path, bring, probe: Callable
 ):

@@ -5,13 +5,15 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 import typer
 
-from speech2face.errors import OutputError, Speech2FaceError
+from speech2face.errors import OutputError, Speech2FaceError, WeightsError
 
 _LEAST_SPACE = 200_000_000
 _PACKAGES = (
@@ -48,8 +50,11 @@ def _checks() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "device", _device
     yield "ffmpeg", _ffmpeg
     yield "weights", _weights
+    yield "imported", _imported
+    for name in _imported_names():
+        yield "imported", partial(_checkpoint, name)
     for folder in dict.fromkeys((Path.cwd(), Path(tempfile.gettempdir()))):
-        yield "disk", lambda folder=folder: _disk(folder)
+        yield "disk", partial(_disk, folder)
 
 
 def _packages() -> str:
@@ -86,6 +91,39 @@ def _weights() -> str:
     for name in names:
         verified_path(name)
     return f"{len(names)} files are whole: {', '.join(names)}"
+
+
+def _imported() -> str:
+    from speech2face.checkpoints import library
+
+    library.imported()  # raises where the manifest is damaged
+    names = ", ".join(_imported_names()) or "none"
+    return f"checkpoints in {library.weights_folder()}: {names}"
+
+
+def _imported_names() -> list[str]:
+    """List imported checkpoints; of a damaged manifest `_imported` tells."""
+    from speech2face.checkpoints import library
+
+    with suppress(WeightsError):
+        return sorted(name for name in library.imported() if not name.endswith(library.CALIBRATION))
+    return []
+
+
+def _checkpoint(name: str) -> str:
+    from speech2face.checkpoints import library, store
+    from speech2face.stages.landmarks2keypoints import load_calibration, needs_calibration
+
+    found = library.find(name)
+    tensors, _ = store.read_config(found.path)
+    whole = f"{name} is whole ({len(tensors)} tensors)"
+    if needs_calibration(name):
+        return f"{whole}; not calibrated yet: its first use does that"
+    if not library.calibration_path(found).is_file():
+        return f"{whole}; without a motion extractor: its keypoints ride on the face's surface"
+    library.find(f"{name}{library.CALIBRATION}")
+    load_calibration(name)
+    return f"{whole} and calibrated"
 
 
 def _disk(folder: Path) -> str:
