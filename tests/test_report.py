@@ -28,7 +28,7 @@ def test_a_judge_that_is_not_there_is_named(tmp_path: Path):
 
 
 def test_an_error_of_the_user_is_one_line_and_its_exit_status(tmp_path: Path):
-    command = [sys.executable, "-m", "speech2face.evaluation.report", "sync", "--sanity-only"]
+    command = [sys.executable, "-m", "speech2face", "evaluate", "video", "sync", "--sanity-only"]
 
     run = subprocess.run(
         [*command, "--data", str(tmp_path), "--work", str(tmp_path)],

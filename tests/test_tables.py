@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 from speech2face.evaluation.tables import Table
 
@@ -18,6 +19,13 @@ def test_markdown_holds_every_column_and_dashes_for_what_is_unknown():
     assert lines[4] == "| a | 0.812 | 3 | – |"
     assert lines[5] == "| b | – | – | – |"
     assert lines[-1] == "Read this."
+
+
+def test_a_table_is_kept_for_people_and_for_programs(tmp_path: Path):
+    TABLE.write(tmp_path / "new")
+
+    assert (tmp_path / "new" / "t.md").read_text(encoding="utf-8") == TABLE.markdown()
+    assert json.loads((tmp_path / "new" / "t.json").read_text())["title"] == "A table"
 
 
 def test_json_is_strict_and_keeps_full_precision():

@@ -1,8 +1,8 @@
-"""Which generator draws best? Tables on held-out people, and blind sheets for the eye.
+"""`speech2face evaluate generators`: tables on held-out people, and blind sheets for the eye.
 
 `table` lets generators redraw frames whose truth is known; `sheets` shows two generators side by
 side in an order that only the key file knows; `turns` shows how each keeps a person who turns.
-The judge is a face landmarker task file that the user brings (as in `evaluation.report`); the
+The judge is a face landmarker task file that the user brings (as for `evaluate video`); the
 identity network is brought as well (`--identity`, see `evaluation.identity`), its columns stay
 empty without it.
 """
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import typer
 
-from speech2face.errors import InputError, Speech2FaceError
+from speech2face.errors import InputError
 from speech2face.evaluation import generator_cases
 from speech2face.evaluation.generator_cases import Case
 from speech2face.evaluation.generator_measures import Bench, paired_table, score_table
@@ -23,12 +23,11 @@ from speech2face.evaluation.generator_rows import rows_of
 from speech2face.evaluation.generator_stage import Stage
 from speech2face.evaluation.identity import IdentityJudge
 from speech2face.evaluation.material import held_out_clips, measured_portraits, sheet_portraits
+from speech2face.evaluation.options import Data, People, Teacher, load_judge
 from speech2face.evaluation.tables import Cell, Table
-from speech2face.face.teacher import FaceMeshTeacher
 from speech2face.face.track import FaceTracker
 from speech2face.synthesis.pairs import list_identities
 
-_TASK = Path("models/face_landmarker_v2_with_blendshapes.task")
 GROUPS = ("real", "animated", "heads")
 _NOTES = {
     "real": (
@@ -43,17 +42,14 @@ _NOTES = {
     "heads": "Rendered heads of held-out identities with exact meshes, 256 px.",
 }
 
-Data = Annotated[
-    Path, typer.Option(envvar="SPEECH2FACE_DATA", help="Folder with grid/, portraits/.")
-]
 Work = Annotated[Path, typer.Option(help="Where tracked frames, tables and sheets are kept.")]
-Teacher = Annotated[Path | None, typer.Option(help="The judge's .task file.")]
 Names = Annotated[
     list[str] | None, typer.Option("--generator", help="A generator; may be repeated.")
 ]
 Identity = Annotated[
     Path | None, typer.Option(help="Folder `model` of npm's @vladmandic/face-api.")
 ]
+Size = Annotated[int | None, typer.Option(help="Side of the crop in pixels.")]
 Count = Annotated[int, typer.Option(min=1, help="Clips, portraits or heads, at most.")]
 
 app = typer.Typer(
@@ -72,7 +68,7 @@ def table(
     """Redraw frames whose truth is known, and measure how near each generator comes."""
     cases = cases_of(group, data, work, count, heads)
     bench = Bench(
-        FaceMeshTeacher(teacher or data / _TASK),
+        load_judge(data, teacher),
         None if identity is None else IdentityJudge.from_face_api(identity),
     )
     tables = compare(group, cases, names or ["warp"], bench, identified=identity is not None)
@@ -83,8 +79,8 @@ def table(
 def sheets(
     data: Data, work: Work, names: Names = None,
     sound: Annotated[list[Path] | None, typer.Option("--sound", help="May be repeated.")] = None,
-    people: Annotated[int, typer.Option(min=1, help="Held-out portraits.")] = 12,
-    size: Annotated[int | None, typer.Option(help="Side of the crop in pixels.")] = None,
+    people: People = 12,
+    size: Size = None,
     seed: Annotated[int, typer.Option(help="Decides who is A.")] = 0,
 ) -> None:  # fmt: skip
     """Two generators side by side without their names; key.json tells which is which."""
@@ -101,18 +97,17 @@ def sheets(
 @app.command()
 def turns(
     data: Data, work: Work, names: Names = None, identity: Identity = None, teacher: Teacher = None,
-    people: Annotated[int, typer.Option(min=1, help="Held-out portraits.")] = 12,
-    size: Annotated[int | None, typer.Option(help="Side of the crop in pixels.")] = None,
+    people: People = 12,
+    size: Size = None,
 ) -> None:  # fmt: skip
     """Heads that turn by 20 degrees to both sides, and how far the person stays the same."""
     studio = Stage(work, names or ["warp"], size)
     judges = None
     if identity is not None:
-        judges = FaceMeshTeacher(teacher or data / _TASK), IdentityJudge.from_face_api(identity)
+        judges = load_judge(data, teacher), IdentityJudge.from_face_api(identity)
     kept = [studio.turn(row.portrait, judges) for row in sheet_portraits(data)[:people]]
     found = turn_table([row for rows in kept for row in rows])
-    (work / "generators-turns.md").write_text(found.markdown(), encoding="utf-8")
-    (work / "generators-turns.json").write_text(found.json(), encoding="utf-8")
+    found.write(work)
     typer.echo(found.markdown())
 
 
@@ -204,20 +199,3 @@ def publish(work: Path, readable: Table, plain: Table, paired: Table) -> None:
     (work / f"{plain.name}.json").write_text(plain.json(), encoding="utf-8")
     (work / f"{paired.name}.json").write_text(paired.json(), encoding="utf-8")
     typer.echo(text)
-
-
-def main() -> None:
-    """Run a command; what the user can mend ends with one line and its exit status.
-
-    Raises:
-        SystemExit: With the error's status.
-    """
-    try:
-        app()
-    except Speech2FaceError as error:
-        typer.echo(f"speech2face: {error}", err=True)
-        raise SystemExit(error.exit_code) from error
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""`python -m speech2face.evaluation.report`: measure the pipeline's videos in tables.
+"""`speech2face evaluate video`: measure the pipeline's videos in tables.
 
 Every command makes the videos it needs (or takes those that are in the work folder already), has
 them judged, prints its table as Markdown and keeps it as Markdown and JSON; `all` does everything.
@@ -14,18 +14,17 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from speech2face.errors import InputError, Speech2FaceError
+from speech2face.errors import InputError
 from speech2face.evaluation import measures, sheets
 from speech2face.evaluation.emotions import LABELS
 from speech2face.evaluation.judge import JudgedTrack
 from speech2face.evaluation.material import held_out_clips, measured_portraits, sheet_portraits
+from speech2face.evaluation.options import Data, People, Teacher, load_judge
 from speech2face.evaluation.pipelined import PipelineAnimate
 from speech2face.evaluation.playback import Played, find_browser, play, streams_of
 from speech2face.evaluation.studio import Studio
 from speech2face.evaluation.tables import Table
-from speech2face.face.teacher import FaceMeshTeacher
 
-_TASK = Path("models/face_landmarker_v2_with_blendshapes.task")
 _RATES = ("23.976", "25", "29.97", "30", "50", "60")
 _BLINK_TIMES = (0.6, 1.5, 2.3)
 """Seconds, within the 3 s of a GRID clip."""
@@ -33,13 +32,8 @@ _SEAM_FRAMES = 10
 _EMOTION_FRAMES = 50
 """Two seconds of a GRID clip: silence and speech."""
 
-Data = Annotated[
-    Path, typer.Option(envvar="SPEECH2FACE_DATA", help="Folder with grid/, portraits/.")
-]
 Work = Annotated[Path, typer.Option(help="Where videos and tables are kept.")]
-Teacher = Annotated[Path | None, typer.Option(help="The judge's .task file.")]
 Count = Annotated[int, typer.Option(min=1, help="Held-out clips.")]
-People = Annotated[int, typer.Option(min=1, help="Held-out portraits.")]
 Sounds = Annotated[list[Path] | None, typer.Option("--sound", help="A sound; may be repeated.")]
 Chosen = Annotated[
     list[str] | None, typer.Option("--set", help="A setting for every video: --set emotion=happy:1")
@@ -62,9 +56,7 @@ class Desk:
 
     def publish(self, table: Table) -> None:
         """Print a table and keep it as Markdown and JSON."""
-        self.work.mkdir(parents=True, exist_ok=True)
-        (self.work / f"{table.name}.md").write_text(table.markdown(), encoding="utf-8")
-        (self.work / f"{table.name}.json").write_text(table.json(), encoding="utf-8")
+        table.write(self.work)
         typer.echo(table.markdown())
 
 
@@ -74,7 +66,7 @@ def desk(
 ) -> Desk:  # fmt: skip
     """Load the judge and, unless only sanity rows are wanted, the pipeline."""
     settings = dict(_pair(text) for text in chosen or ())
-    judge = FaceMeshTeacher(teacher or data / _TASK)
+    judge = load_judge(data, teacher)
     animate = None if sanity_only else PipelineAnimate()
     studio = Studio(animate=animate, judge=judge, folder=work / "videos", settings=settings)
     return Desk(data=data, work=work, studio=studio)
@@ -102,8 +94,8 @@ def sync(
     sanity_only: Sanity = False,
 ) -> None:  # fmt: skip
     """Mouth opening against the real recording's."""
-    table = desk(data, work, teacher, chosen, sanity_only=sanity_only)
-    grid_tables(table, count, [measures.sync_table])
+    here = desk(data, work, teacher, chosen, sanity_only=sanity_only)
+    grid_tables(here, count, [measures.sync_table])
 
 
 @app.command()
@@ -112,8 +104,8 @@ def silence(
     sanity_only: Sanity = False,
 ) -> None:  # fmt: skip
     """Lip speed in pauses against speech."""
-    table = desk(data, work, teacher, chosen, sanity_only=sanity_only)
-    grid_tables(table, count, [measures.silence_table])
+    here = desk(data, work, teacher, chosen, sanity_only=sanity_only)
+    grid_tables(here, count, [measures.silence_table])
 
 
 @app.command()
@@ -122,8 +114,8 @@ def motion(
     sanity_only: Sanity = False,
 ) -> None:  # fmt: skip
     """Trembling, head range, lip closure, lost faces."""
-    table = desk(data, work, teacher, chosen, sanity_only=sanity_only)
-    grid_tables(table, count, [measures.motion_table])
+    here = desk(data, work, teacher, chosen, sanity_only=sanity_only)
+    grid_tables(here, count, [measures.motion_table])
 
 
 @app.command()
@@ -262,27 +254,10 @@ def everything(
     data: Data, work: Work, teacher: Teacher = None, sound: Sounds = None, count: Count = 40
 ) -> None:
     """All of it, with the default numbers of portraits."""
-    table = desk(data, work, teacher)
-    grid_tables(table, count, [measures.sync_table, measures.silence_table, measures.motion_table])
-    blink_report(table, 6, sound or [])
-    emotion_report(table, 12)
-    seam_report(table, 12)
-    playback_report(table)
-    sheet_report(table, sound or [], 12, 12, rotate=False)
-
-
-def main() -> None:
-    """Run a command; what the user can mend ends with one line and its exit status.
-
-    Raises:
-        SystemExit: With the error's status.
-    """
-    try:
-        app()
-    except Speech2FaceError as error:
-        typer.echo(f"speech2face: {error}", err=True)
-        raise SystemExit(error.exit_code) from error
-
-
-if __name__ == "__main__":
-    main()
+    here = desk(data, work, teacher)
+    grid_tables(here, count, [measures.sync_table, measures.silence_table, measures.motion_table])
+    blink_report(here, 6, sound or [])
+    emotion_report(here, 12)
+    seam_report(here, 12)
+    playback_report(here)
+    sheet_report(here, sound or [], 12, 12, rotate=False)

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 Cell = str | float | int | None
 
@@ -34,6 +35,12 @@ class Table:
         rows = [{name: _plain(value) for name, value in row.items()} for row in self.rows]
         value = {"name": self.name, "title": self.title, "rows": rows, "note": self.note}
         return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def write(self, folder: Path) -> None:
+        """Keep the table as NAME.md and NAME.json in a folder, which is made if it is absent."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{self.name}.md").write_text(self.markdown(), encoding="utf-8")
+        (folder / f"{self.name}.json").write_text(self.json(), encoding="utf-8")
 
 
 def _line(cells: Sequence[str]) -> str:

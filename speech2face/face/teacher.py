@@ -16,6 +16,8 @@ from speech2face.errors import WeightsError
 from speech2face.face.detect import detect_faces
 from speech2face.face.regions import Region, region_of_detection, region_of_mesh
 
+TASK = Path("models") / "face_landmarker_v2_with_blendshapes.task"
+"""Where the file lies in a folder of data, unless a user says otherwise."""
 _SIZE = 256
 """Side of the landmark network's input."""
 

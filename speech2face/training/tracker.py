@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from speech2face.checkpoints.store import register, write_weights
 from speech2face.face.regions import MOUTH_POINTS
+from speech2face.face.teacher import TASK
 from speech2face.landmarks import (
     LEFT_IRIS,
     LEFT_LOWER_LID,
@@ -43,7 +44,6 @@ from speech2face.training.tracker_labels import (
 )
 
 _log = logging.getLogger(__name__)
-_TASK = Path("models") / "face_landmarker_v2_with_blendshapes.task"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +78,9 @@ class TrackerRecipe:
 def load_samples(data: Path, work: Path, recipe: TrackerRecipe) -> list[Sample]:
     """Label what has no labels yet and read everything that training may see."""
     labels = work / "labels"
-    label_folder(data, labels, data / _TASK)
+    label_folder(data, labels, data / TASK)
     portraits = portrait_samples(data, labels, held_out=False)
-    animate_portraits(portraits, labels, data / _TASK, recipe.animated)
+    animate_portraits(portraits, labels, data / TASK, recipe.animated)
     clips = clip_samples(data, labels, frames=recipe.clip_frames, held_out=False)
     return portraits + animated_samples(labels) + clips
 
@@ -277,7 +277,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     recipe = TrackerRecipe(steps=options.steps, bfloat16=options.bfloat16)
     if options.action == "evaluate":
-        print(evaluate(options.data, options.work / "labels", options.data / _TASK))  # noqa: T201 - the result
+        print(evaluate(options.data, options.work / "labels", options.data / TASK))  # noqa: T201 - the result
         return
     if options.action == "train":
         samples = load_samples(options.data, options.work, recipe)
