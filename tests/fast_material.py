@@ -8,7 +8,7 @@ from speech2face.face.rig import load_rig
 from speech2face.generators.fast import named_keypoints
 from speech2face.models.fast import FastConfig
 from speech2face.synthesis.pairs import IdentityFrames
-from speech2face.training.fast import FastRecipe, Phase
+from speech2face.training.fast_task import FastRecipe, Phase
 
 TOY = FastConfig(
     size=64, half=8, quarter=8, eighth=8, shown=4, motion=(8, 8, 8), decoder=(8, 8)

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from speech2face.errors import InputError
 from speech2face.models.fast import FastConfig, FastGenerator
-from speech2face.training.fast import FastTask, draw
 from speech2face.training.fast_losses import importance, losses
+from speech2face.training.fast_task import FastTask, draw
 
 
 def network(*, trained: bool = False) -> FastGenerator:

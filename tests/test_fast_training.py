@@ -15,10 +15,11 @@ from speech2face.errors import InputError
 from speech2face.models.fast import FastGenerator
 from speech2face.models.fast_motion import sample
 from speech2face.synthesis.pairs import list_identities, read_identity, write_identity
-from speech2face.training.fast import FILE, FastTask, Phase, draw, open_task, ship, start_network
+from speech2face.training.fast import open_task, ship
 from speech2face.training.fast_losses import FastLosses, importance, losses
 from speech2face.training.fast_pack import app
 from speech2face.training.fast_pairs import PairSampler, whole
+from speech2face.training.fast_task import FILE, FastTask, Phase, draw, start_network
 from speech2face.training.loop import CHECKPOINT, run
 from speech2face.training.systems import find_recipe, read_training
 

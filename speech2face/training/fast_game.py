@@ -13,7 +13,7 @@ from speech2face.training.facevid2vid_losses import (
     hinge_discriminator,
     hinge_generator,
 )
-from speech2face.training.fast import FastRecipe, FastTask
+from speech2face.training.fast_task import FastRecipe, FastTask
 from speech2face.training.task import Turn
 
 
