@@ -165,6 +165,35 @@ def write_weights(path: Path, tensors: dict[str, Tensor], config: dict[str, Any]
     path.write_bytes(save(contiguous, metadata))
 
 
+def ship(
+    folder: Path,
+    name: str,
+    tensors: dict[str, Tensor],
+    config: dict[str, Any],
+    *,
+    row: dict[str, str],
+) -> Path:
+    """Enter trained weights into a folder of shipped files, as half floats: half the bytes.
+
+    Args:
+        folder: The pretrained folder.
+        name: Name of the weights, and of their file.
+        tensors: The weights.
+        config: What the network is built from.
+        row: `what`, `licence`, `trained_on` and `command` of `Shipped`.
+
+    Returns:
+        The shipped file.
+    """
+    file = folder / f"{name}.safetensors"
+    halves = {
+        key: value.half() if value.is_floating_point() else value for key, value in tensors.items()
+    }
+    write_weights(file, halves, config)
+    register(folder, name, row | {"file": file.name})
+    return file
+
+
 def register(folder: Path, name: str, row: dict[str, str]) -> None:
     """Enter a written file into the manifest with its size and SHA-256.
 

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from speech2face import landmarks
-from speech2face.checkpoints.store import load, read_weights, register, write_weights
+from speech2face.checkpoints import store
+from speech2face.checkpoints.store import load, read_weights, write_weights
 from speech2face.errors import InputError
 from speech2face.models.mel import LogMel, MelConfig, log_of_power
 from speech2face.models.sync import SyncConfig, SyncNetwork, agreement
@@ -314,20 +315,8 @@ def sync_loss(
 
 
 def ship(weights: Path, pretrained: Path) -> Path:
-    """Enter trained weights into the pretrained folder, as half floats: half the bytes.
-
-    Args:
-        weights: What the loop wrote.
-        pretrained: Folder of the shipped files.
-
-    Returns:
-        The shipped file.
-    """
-    tensors, config = read_weights(weights)
-    file = pretrained / FILE
-    write_weights(file, {name: value.half() for name, value in tensors.items()}, config)
-    register(pretrained, "sync", _ROW | {"file": file.name})
-    return file
+    """Enter weights that the loop wrote into a pretrained folder."""
+    return store.ship(pretrained, "sync", *read_weights(weights), row=_ROW)
 
 
 _ROW = {

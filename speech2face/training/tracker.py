@@ -6,9 +6,7 @@ learn together from augmented cuts (`tracker_data`). A run goes on where the las
 """
 
 import argparse
-import copy
 import logging
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from speech2face.checkpoints.store import register, write_weights
+from speech2face.checkpoints.store import read_weights, ship, write_weights
 from speech2face.face.regions import MOUTH_POINTS
 from speech2face.face.teacher import TASK
 from speech2face.landmarks import (
@@ -33,6 +31,8 @@ from speech2face.landmarks import (
     UPPER_LIP_OUTER,
 )
 from speech2face.models.tracker import ShapeRegressor, TrackerNetwork
+from speech2face.training.loop import run
+from speech2face.training.loop_config import LoopConfig
 from speech2face.training.tracker_animate import animate_portraits, animated_samples
 from speech2face.training.tracker_data import Batch, TrackerData
 from speech2face.training.tracker_evaluate import evaluate
@@ -43,19 +43,26 @@ from speech2face.training.tracker_labels import (
     portrait_samples,
 )
 
-_log = logging.getLogger(__name__)
+FILE = "tracker.safetensors"
+"""Name of the weight file."""
+_COOLDOWN = 0.3
+"""Share of the steps, at the end, in which the learning rate falls."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrackerRecipe:
-    """How the tracker is trained."""
+class TrackerRecipe(LoopConfig):
+    """How the tracker is trained; the loop's part stands beside what is its own."""
 
     steps: int = 10000
-    """Optimizer steps in all, those of earlier runs included."""
-    cooldown: float = 0.3
-    """Share of the steps, at the end, in which the learning rate falls to zero."""
-    learning_rate: float = 1.2e-3
-    weight_decay: float = 0.02
+    rate: float = 1.2e-3
+    warmup: int = 200
+    cooldown: int = 3000
+    decay: float = 0.02
+    average: float = 0.998
+    every: int = 100
+    seed: int = 1
+    bfloat16: tuple[str, ...] = ("cpu",)
+    """1.6 times as fast where the CPU has AVX-512 BF16, slow without."""
     faces: int = 16
     mouths: int = 14
     eyes: int = 20
@@ -66,13 +73,6 @@ class TrackerRecipe:
     """Frames a speaker taken from the clips."""
     shapes: int = 1500
     """Shapes of each part whose principal components the networks start with."""
-    average: float = 0.998
-    """Decay of the moving average of the weights; the average is what ships."""
-    save_every: float = 180.0
-    """Seconds between checkpoints."""
-    bfloat16: bool = True
-    """Convolve in bfloat16: 1.6 times as fast where the CPU has AVX-512 BF16, slow without."""
-    seed: int = 1
 
 
 def load_samples(data: Path, work: Path, recipe: TrackerRecipe) -> list[Sample]:
@@ -85,8 +85,8 @@ def load_samples(data: Path, work: Path, recipe: TrackerRecipe) -> list[Sample]:
     return portraits + animated_samples(labels) + clips
 
 
-class TrackerTraining:
-    """One training run: the networks, their moving average, the optimizer, and the step."""
+class TrackerTask:
+    """The three networks and what they are asked for; a `Task` of `training.loop`."""
 
     def __init__(
         self, samples: list[Sample], recipe: TrackerRecipe, network: TrackerNetwork | None = None
@@ -98,19 +98,14 @@ class TrackerTraining:
             recipe: How to train.
             network: Of other sizes than the shipped ones.
         """
-        self.recipe = recipe
-        self.step = 0
+        self.recipe: TrackerRecipe = recipe
         torch.manual_seed(recipe.seed)
-        self.data = TrackerData(samples, np.random.default_rng(recipe.seed))
+        self.data: TrackerData = TrackerData(samples, np.random.default_rng(recipe.seed))
         network = network or TrackerNetwork()
         # torch's types do not know that a memory format may stand alone.
         self.network: TrackerNetwork = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         for name, part in self.network.parts().items():
             part.set_shapes(*self._shapes(name, part))
-        self.averaged = copy.deepcopy(self.network)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
         self._weights = {name: _point_weights(name) for name in self.network.parts()}
 
     def _shapes(self, name: str, part: ShapeRegressor) -> tuple[Tensor, Tensor]:
@@ -124,67 +119,43 @@ class TrackerTraining:
         scaled = axes[:count] * (singular[:count] / len(flat) ** 0.5)[:, None]
         return mean, scaled.reshape(-1, *mean.shape)
 
-    def learning_rate(self) -> float:
-        """Give this step's rate: warm up, hold, fall to zero."""
-        recipe = self.recipe
-        warm = min(1.0, (self.step + 1) / 200)
-        left = (recipe.steps - self.step) / (recipe.cooldown * recipe.steps)
-        return recipe.learning_rate * warm * min(1.0, max(left, 0.0))
+    def modules(self) -> dict[str, nn.Module]:
+        """Give the networks as one: what is clipped and averaged is all of them."""
+        return {"tracker": self.network}
 
-    def advance(self) -> dict[str, float]:
-        """Make one step.
+    def losses(
+        self, step: int, rng: np.random.Generator, device: torch.device
+    ) -> dict[str, Tensor]:
+        """Compare what each network finds with what its cuts show.
 
-        Returns:
-            The loss of each part; for the meshes about the mean error over the outer-eye distance.
+        For the meshes a loss is about the mean error over the outer-eye distance.
         """
-        counts = {"face": self.recipe.faces, "mouth": self.recipe.mouths, "eye": self.recipe.eyes}
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate()
-        self.network.train()
-        # Every step has its own seed: a run that was stopped goes on with the same batches.
-        self.data.reseed(self.recipe.seed, self.step)
-        losses = {}
-        for name, part in self.network.parts().items():
-            batch = self.data.batch(name, part.config, counts[name])
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bfloat16):
-                loss = part_loss(part, batch, self._weights[name])
-            loss.backward()
-            losses[name] = float(loss.detach())
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self._update_average()
-        self.step += 1
-        return losses
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        decay = min(self.recipe.average, (1 + self.step) / (10 + self.step))
-        for mean, value in zip(
-            self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True
-        ):
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - decay)
-
-    def save(self, path: Path) -> None:
-        """Write everything that `load` needs to go on."""
-        state = {
-            "step": self.step,
-            "network": self.network.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+        del step
+        recipe = self.recipe
+        self.data.rng = rng
+        counts = {"face": recipe.faces, "mouth": recipe.mouths, "eye": recipe.eyes}
+        return {
+            name: part_loss(
+                part,
+                self.data.batch(name, part.config, counts[name]).to(device),
+                self._weights[name].to(device),
+            )
+            for name, part in self.network.parts().items()
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
 
-    def load(self, path: Path) -> None:
-        """Go on where `save` was called."""
-        state = torch.load(path, weights_only=True)
-        self.step = state["step"]
-        self.network.load_state_dict(state["network"])
-        self.averaged.load_state_dict(state["averaged"])
-        self.optimizer.load_state_dict(state["optimizer"])
+    def preview(self, folder: Path) -> dict[str, float]:
+        """Show nothing: held-out figures are those of `evaluate`."""
+        del folder
+        return {}
+
+    def write(self, folder: Path) -> Path:
+        """Write the weights as they are used."""
+        config: dict[str, object] = {
+            name: asdict(part.config) for name, part in self.network.parts().items()
+        }
+        path = folder / FILE
+        write_weights(path, self.network.state_dict(), config | {"pixel_centres": True})
+        return path
 
 
 def part_loss(
@@ -217,49 +188,17 @@ def _point_weights(part: str) -> Float[Tensor, " points"]:
     return weights / weights.mean()
 
 
-def train(training: TrackerTraining, work: Path) -> TrackerNetwork:
-    """Train, from the checkpoint in `work` if there is one; give the averaged networks."""
-    recipe = training.recipe
-    checkpoint = work / "checkpoint.pt"
-    if checkpoint.exists():
-        training.load(checkpoint)
-    saved = time.monotonic()
-    running: dict[str, float] = {}
-    while training.step < recipe.steps:
-        losses = training.advance()
-        running = {
-            name: 0.98 * running.get(name, loss) + 0.02 * loss for name, loss in losses.items()
-        }
-        if training.step % 50 == 0:
-            shown = "  ".join(f"{name} {loss:.4f}" for name, loss in running.items())
-            _log.info("step %d of %d  %s", training.step, recipe.steps, shown)
-        if time.monotonic() - saved > recipe.save_every:
-            training.save(checkpoint)
-            saved = time.monotonic()
-    training.save(checkpoint)
-    return training.averaged
+def export(weights: Path, folder: Path, command: str) -> Path:
+    """Enter trained weights into a pretrained folder, with the command that made them."""
+    return ship(folder, "tracker", *read_weights(weights), row=_ROW | {"command": command})
 
 
-def export(network: TrackerNetwork, folder: Path, command: str) -> None:
-    """Write the weights, halved in precision, and enter them into the manifest."""
-    tensors = {
-        name: value.half() if value.is_floating_point() else value
-        for name, value in network.state_dict().items()
-    }
-    config: dict[str, object] = {
-        name: asdict(part.config) for name, part in network.parts().items()
-    }
-    config["pixel_centres"] = True
-    write_weights(folder / "tracker.safetensors", tensors, config)
-    row = {
-        "file": "tracker.safetensors",
-        "what": "Face tracker: 478-point mesh, lips, lids and irises from a cut of a face",
-        "licence": "MIT",
-        "trained_on": "SFHQ-T2I portraits (MIT) and GRID video (CC BY 4.0), labelled by "
-        "MediaPipe's face landmarker (Apache-2.0)",
-        "command": command,
-    }
-    register(folder, "tracker", row)
+_ROW = {
+    "what": "Face tracker: 478-point mesh, lips, lids and irises from a cut of a face",
+    "licence": "MIT",
+    "trained_on": "SFHQ-T2I portraits (MIT) and GRID video (CC BY 4.0), labelled by "
+    "MediaPipe's face landmarker (Apache-2.0)",
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -275,19 +214,20 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
-    recipe = TrackerRecipe(steps=options.steps, bfloat16=options.bfloat16)
     if options.action == "evaluate":
         print(evaluate(options.data, options.work / "labels", options.data / TASK))  # noqa: T201 - the result
         return
+    weights = options.work / FILE
     if options.action == "train":
+        recipe = TrackerRecipe(
+            steps=options.steps,
+            cooldown=round(_COOLDOWN * options.steps),
+            bfloat16=("cpu",) if options.bfloat16 else (),
+        )
         samples = load_samples(options.data, options.work, recipe)
-        network = train(TrackerTraining(samples, recipe), options.work)
-    else:
-        network = TrackerNetwork()
-        state = torch.load(options.work / "checkpoint.pt", weights_only=True)
-        network.load_state_dict(state["averaged"])
+        weights = run(TrackerTask(samples, recipe), recipe, options.work, device="cpu")
     made_by = "python -m speech2face.training.tracker train --data DIR --work DIR"
-    export(network, options.output, f"{made_by} --steps {options.steps}")
+    export(weights, options.output, f"{made_by} --steps {options.steps}")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,12 @@ class Batch:
     unit: Float[Tensor, " batch"]
     """The outer-eye distance in the same coordinates; 0 where there is no face."""
 
+    def to(self, device: torch.device) -> "Batch":
+        """Bring the batch to a device."""
+        return Batch(
+            images=self.images.to(device), points=self.points.to(device), unit=self.unit.to(device)
+        )
+
 
 def normalize_points(
     points: Float[np.ndarray, "points dims"], size: int
@@ -52,8 +58,13 @@ class TrackerData:
     """Draws batches from samples."""
 
     def __init__(self, samples: list[Sample], rng: np.random.Generator) -> None:
-        """Take the samples."""
-        self._rng = rng
+        """Take the samples.
+
+        Args:
+            samples: What is drawn from.
+            rng: Decides what is drawn; another one may take its place.
+        """
+        self.rng: np.random.Generator = rng
         groups: dict[str, list[Sample]] = {}
         for sample in samples:
             groups.setdefault(sample.group, []).append(sample)
@@ -65,10 +76,6 @@ class TrackerData:
         self._eyes = (LEFT_EYE_POINTS, MIRROR[LEFT_EYE_POINTS])
         order = {int(point): index for index, point in enumerate(MOUTH_POINTS)}
         self._mouth_mirror = np.array([order[int(MIRROR[p])] for p in MOUTH_POINTS])
-
-    def reseed(self, *seeds: int) -> None:
-        """Start the randomness anew."""
-        self._rng = np.random.default_rng(seeds)
 
     def batch(self, part: str, config: RegressorConfig, count: int) -> Batch:
         """Draw a batch for one of the networks.
@@ -89,15 +96,15 @@ class TrackerData:
         )
 
     def _sample(self) -> Sample:
-        pool = self._groups[self._rng.choice(len(self._groups), p=self._shares)]
-        return pool[self._rng.integers(len(pool))]
+        pool = self._groups[self.rng.choice(len(self._groups), p=self._shares)]
+        return pool[self.rng.integers(len(pool))]
 
     def _face(self, size: int) -> tuple[np.ndarray, np.ndarray, float]:
         sample = self._sample()
         region = region_of_mesh(sample.mesh)
-        if self._rng.random() < _NO_FACE:
+        if self.rng.random() < _NO_FACE:
             cut = self._without_face(sample, region, size)
-            return photograph(cut, self._rng), np.zeros((478, 3), np.float32), 0.0
+            return photograph(cut, self.rng), np.zeros((478, 3), np.float32), 0.0
         region = self._jitter(region, shift=0.06, scale=0.12, roll=8.0)
         return self._show(sample, region, size, np.arange(478), MIRROR, flip=None)
 
@@ -111,7 +118,7 @@ class TrackerData:
 
     def _eye(self, size: int) -> tuple[np.ndarray, np.ndarray, float]:
         sample = self._sample()
-        right = bool(self._rng.integers(2))
+        right = bool(self.rng.integers(2))
         points = self._eyes[right]
         region = self._jitter(region_of_eye(sample.mesh, points), shift=0.05, scale=0.08, roll=4.0)
         same = np.arange(len(points))
@@ -123,7 +130,7 @@ class TrackerData:
         *, flip: bool | None,
     ) -> tuple[np.ndarray, np.ndarray, float]:  # fmt: skip
         """Cut a region out, with its points; `flip` None tosses a coin."""
-        rng = self._rng
+        rng = self.rng
         cut = region.cut(sample.image, size)
         points = region.to_cut(sample.mesh[which], size)
         unit = float(np.linalg.norm(sample.mesh[263] - sample.mesh[33])) / region.side * 2
@@ -144,7 +151,7 @@ class TrackerData:
             scale: Standard deviation of the logarithm of the side.
             roll: Standard deviation in degrees.
         """
-        rng = self._rng
+        rng = self.rng
         # Mostly close, sometimes far off.
         spread = rng.choice([0.5, 1.0, 1.8], p=[0.4, 0.45, 0.15])
         moved = region.centre + rng.normal(0, spread * shift, 2) * region.side
@@ -155,7 +162,7 @@ class TrackerData:
         )
 
     def _without_face(self, sample: Sample, region: Region, size: int) -> np.ndarray:
-        rng = self._rng
+        rng = self.rng
         kind = rng.integers(5)
         if kind == 0:
             noise = rng.integers(0, 256, (rng.integers(2, 24), rng.integers(2, 24), 3), np.uint8)
