@@ -35,6 +35,14 @@ RIGHT_UPPER_LID = np.array([362, 398, 384, 385, 386, 387, 388, 466, 263])
 RIGHT_LOWER_LID = np.array([362, 382, 381, 380, 374, 373, 390, 249, 263])
 LEFT_IRIS = np.arange(468, 473)
 RIGHT_IRIS = np.arange(473, 478)
+SLITS = (
+    (UPPER_LIP_INNER, LOWER_LIP_INNER),
+    (LEFT_UPPER_LID, LEFT_LOWER_LID), (RIGHT_UPPER_LID, RIGHT_LOWER_LID),
+)
+"""Upper and lower edge of what opens: the mouth, then the eyes; an edge's ends are the corners."""
+LIDS = SLITS[1:]
+IRIS_RINGS = (LEFT_IRIS, RIGHT_IRIS)
+"""Of each iris the middle, then four points around it."""
 FACE_OVAL = np.array([
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,

@@ -31,9 +31,7 @@ def finetune(
         Path | None,
         typer.Option(help="Keep prepared material, log and curves here, and go on from there."),
     ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="CPU threads; without it torch decides.", min=1)
-    ] = None,
+    threads: options.Threads = None,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     progress: options.ProgressOption = options.ProgressKind.BAR,

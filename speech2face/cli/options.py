@@ -34,6 +34,7 @@ Output = Annotated[
 Overwrite = Annotated[bool, Option("--overwrite", "-y", help="Replace an output that exists.")]
 
 Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=RUN)]
+Threads = Annotated[int | None, Option(help="CPU threads; without it torch decides.", min=1)]
 Tracker = Annotated[
     str,
     Option(

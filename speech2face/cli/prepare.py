@@ -49,9 +49,7 @@ def prepare(
     recipe: Annotated[
         str, typer.Option(help="Says who is held out, and so tells synthetic lips nothing.")
     ] = "speech2landmarks.toml",
-    threads: Annotated[
-        int | None, typer.Option(help="CPU threads; without it torch decides.", min=1)
-    ] = None,
+    threads: options.Threads = None,
     device: options.Device = "auto",
     progress: options.ProgressOption = options.ProgressKind.BAR,
 ) -> None:

@@ -36,9 +36,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume/--anew", help="Go on from the checkpoint in --out, if any.")
     ] = True,
-    threads: Annotated[
-        int | None, typer.Option(help="CPU threads; without it torch decides.", min=1)
-    ] = None,
+    threads: options.Threads = None,
     device: options.Device = "auto",
     progress: options.ProgressOption = options.ProgressKind.BAR,
 ) -> None:  # fmt: skip

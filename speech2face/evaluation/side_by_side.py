@@ -19,10 +19,7 @@ from speech2face.generators.warp.latents import WarpLatents
 
 _TILE = 256
 _MOUTH = np.concatenate([landmarks.UPPER_LIP_OUTER, landmarks.LOWER_LIP_OUTER])
-_EYES = np.concatenate([
-    landmarks.LEFT_UPPER_LID, landmarks.LEFT_LOWER_LID, landmarks.RIGHT_UPPER_LID,
-    landmarks.RIGHT_LOWER_LID,
-])  # fmt: skip
+_EYES = np.concatenate([edge for lids in landmarks.LIDS for edge in lids])
 _MOUTH_MARGIN, _EYES_MARGIN = 1.9, 1.25
 """Side of a close-up over what its landmarks span."""
 

@@ -49,8 +49,6 @@ _QUIETEST = 7.0
 """Sound counts from this far below the loud parts of the clip (natural log of power: 30 dB)."""
 _LEAST_LOUD = -8.0
 """A clip whose loudest part lies below this is silence: -65 dB of full scale."""
-_LIDS = ((landmarks.LEFT_UPPER_LID, landmarks.LEFT_LOWER_LID),
-         (landmarks.RIGHT_UPPER_LID, landmarks.RIGHT_LOWER_LID))  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +107,8 @@ class MotionReader:
 
     def _opening(self, shape: Float[Tensor, "frames points 3"]) -> Float[Tensor, "frames 2"]:
         gaps = [
-            (shape[:, lower, 1] - shape[:, upper, 1])[:, 1:-1].mean(1) for upper, lower in _LIDS
+            (shape[:, lower, 1] - shape[:, upper, 1])[:, 1:-1].mean(1)
+            for upper, lower in landmarks.LIDS
         ]
         return torch.stack(gaps, 1) / self._unit
 

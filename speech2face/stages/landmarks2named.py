@@ -21,10 +21,6 @@ from speech2face.types import ControlTrack, LandmarkTrack, LatentTrack, Portrait
 
 _AT_ONCE = 750
 """Frames at once: half a minute; memory stays small."""
-_EYES = (
-    (landmarks.LEFT_UPPER_LID, landmarks.LEFT_IRIS),
-    (landmarks.RIGHT_UPPER_LID, landmarks.RIGHT_IRIS),
-)
 
 
 class Landmarks2Named:
@@ -89,7 +85,7 @@ def posed_meshes(
         shape = points.shape(to_tensor(latents.weights, cpu))
         placed = points.place(shape, latents.pose, latents.shift)
         mesh = placed[:, : landmarks.MESH_POINTS].numpy().copy()
-        for lid, iris in _EYES:
+        for (lid, _), iris in zip(landmarks.LIDS, landmarks.IRIS_RINGS, strict=True):
             width = float(np.linalg.norm(points.pixels[lid[-1]] - points.pixels[lid[0]]))
             eyeball = find_eyeball(points.pixels[iris], width, cpu)
             shift = eyeball.shift(to_tensor(latents.gaze, cpu)).numpy()

@@ -36,16 +36,6 @@ _SIZE_TRUST = 0.5
 _WIDEST_GAZE = 35.0
 """Degrees."""
 
-_SLITS = (
-    (landmarks.UPPER_LIP_INNER, landmarks.LOWER_LIP_INNER),
-    (landmarks.LEFT_UPPER_LID, landmarks.LEFT_LOWER_LID),
-    (landmarks.RIGHT_UPPER_LID, landmarks.RIGHT_LOWER_LID),
-)
-_EYES = (
-    (landmarks.LEFT_UPPER_LID[[0, -1]], landmarks.LEFT_IRIS[0]),
-    (landmarks.RIGHT_UPPER_LID[[0, -1]], landmarks.RIGHT_IRIS[0]),
-)
-
 
 def motion_of(
     meshes: Float[np.ndarray, "frames 478 3"],
@@ -100,7 +90,7 @@ def _weights(
     reach = (deltas * price).reshape(len(deltas), -1)
     hessian = reach @ reach.T + _RIDGE * np.eye(len(deltas))
     linear = (moved * price).reshape(len(moved), -1) @ reach.T
-    for upper, lower in _SLITS:
+    for upper, lower in landmarks.SLITS:
         inner = slice(1, -1)
         gap = deltas[:, lower[inner], 1] - deltas[:, upper[inner], 1]
         # Edges that a tracker saw crossed are closed, not more.
@@ -117,7 +107,7 @@ def _prices() -> Float[np.ndarray, "478 3"]:
     price = np.full((landmarks.MESH_POINTS, 3), _SKIN)
     price[landmarks.MESH_TO_LANDMARKS[landmarks.BROWS]] = _FEATURE
     lips = [landmarks.UPPER_LIP_OUTER, landmarks.LOWER_LIP_OUTER]
-    price[np.concatenate([*lips, *(edge for slit in _SLITS for edge in slit)])] = _FEATURE
+    price[np.concatenate([*lips, *(edge for slit in landmarks.SLITS for edge in slit)])] = _FEATURE
     price[landmarks.SURFACE_POINTS :] = 0
     price[:, 2] *= _DEPTH_SHARE
     return price
@@ -128,7 +118,8 @@ def _gaze(
 ) -> Float[np.ndarray, "frames 2"]:
     """Read how the eyes turned from where the irises are between the corners of the eyes."""
     turns = []
-    for corners, iris in _EYES:
+    for (lid, _), (iris, *_) in zip(landmarks.LIDS, landmarks.IRIS_RINGS, strict=True):
+        corners = lid[[0, -1]]
         width = np.linalg.norm(rest[corners[1], :2] - rest[corners[0], :2])
         middle = faces[:, corners, :2].mean(1) - rest[corners, :2].mean(0)
         moved = faces[:, iris, :2] - rest[iris, :2] - middle

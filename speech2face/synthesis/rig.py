@@ -19,11 +19,8 @@ from speech2face.face.rig import Rig
 from speech2face.face.teacher import FaceMeshTeacher
 from speech2face.geometry import fit_similarity
 from speech2face.landmarks import (
-    LEFT_LOWER_LID,
-    LEFT_UPPER_LID,
+    LIDS,
     LOWER_LIP_INNER,
-    RIGHT_LOWER_LID,
-    RIGHT_UPPER_LID,
     UPPER_LIP_INNER,
 )
 from speech2face.synthesis.anchors import find_anchors
@@ -89,10 +86,8 @@ def calibrate(
     The neutral face's eyes and mouth differ from MakeHuman's, so the face units as they are would
     leave a slit or overlap. `channels` is changed in place.
     """
-    for name, upper, lower in (
-        ("eyeBlink_R", LEFT_UPPER_LID, LEFT_LOWER_LID),  # the person's right is the image's left
-        ("eyeBlink_L", RIGHT_UPPER_LID, RIGHT_LOWER_LID),
-    ):
+    # The person's right is the image's left.
+    for name, (upper, lower) in zip(("eyeBlink_R", "eyeBlink_L"), LIDS, strict=True):
         channels[name] = _meet(channels[name], neutral, upper, lower)
     jaw = channels["jawOpen"]
     gap = (jaw[14] - jaw[13])[1]

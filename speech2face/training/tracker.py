@@ -15,21 +15,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from speech2face import landmarks
 from speech2face.checkpoints.store import read_weights, ship, write_weights
 from speech2face.face.regions import MOUTH_POINTS
 from speech2face.face.teacher import TASK
-from speech2face.landmarks import (
-    LEFT_IRIS,
-    LEFT_LOWER_LID,
-    LEFT_UPPER_LID,
-    LOWER_LIP_INNER,
-    LOWER_LIP_OUTER,
-    RIGHT_IRIS,
-    RIGHT_LOWER_LID,
-    RIGHT_UPPER_LID,
-    UPPER_LIP_INNER,
-    UPPER_LIP_OUTER,
-)
 from speech2face.models.tracker import ShapeRegressor, TrackerNetwork
 from speech2face.training.loop import run
 from speech2face.training.loop_config import LoopConfig
@@ -174,8 +163,8 @@ def part_loss(
 def _point_weights(part: str) -> Float[Tensor, " points"]:
     """Weigh the points: contours that the picture is cut along count more. The mean is 1."""
     contours = np.concatenate([
-        UPPER_LIP_INNER, LOWER_LIP_INNER, UPPER_LIP_OUTER, LOWER_LIP_OUTER, LEFT_UPPER_LID,
-        LEFT_LOWER_LID, RIGHT_UPPER_LID, RIGHT_LOWER_LID, LEFT_IRIS, RIGHT_IRIS,
+        *(edge for slit in landmarks.SLITS for edge in slit),
+        landmarks.UPPER_LIP_OUTER, landmarks.LOWER_LIP_OUTER, *landmarks.IRIS_RINGS,
     ])  # fmt: skip
     if part == "face":
         weights = torch.ones(478)
