@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from speech2face.cli import options
-from speech2face.cli.bars import counting
 from speech2face.cli.prepare import prepare_videos
+from speech2face.cli.progress import counting
 
 
 def finetune(
