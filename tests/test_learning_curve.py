@@ -30,8 +30,10 @@ def trials(recipe: Recipe | None = None) -> list[curve.Trial]:
     return curve.trials(recipe or Recipe(), clips, 30)
 
 
-def row(people: int, error: float) -> dict[str, Cell]:
-    return {"study": "people", "people": people, "error / rest, new people": error}
+def row(people: int, error: float, r: float = 0.7) -> dict[str, Cell]:
+    return {
+        "study": "people", "people": people, "error / rest, new people": error, "r, new people": r,
+    }  # fmt: skip
 
 
 def test_fewer_people_are_among_more_and_the_one_who_says_most_is_always_there():
@@ -66,18 +68,24 @@ def test_a_trial_learns_from_its_people_and_no_more_of_their_clips_than_it_may()
     assert len(material["synthetic"]) == 1
 
 
-def test_a_falling_error_says_how_many_people_it_asks_for():
-    told = curve.conclusion([row(1, 0.78), row(2, 0.73), row(4, 0.68)])
+def test_lines_say_how_many_people_the_targets_ask_for():
+    told = curve.conclusion([row(1, 0.78, 0.73), row(2, 0.73, 0.76), row(4, 0.68, 0.79)])
 
-    assert "-0.050" in told
-    assert "at 16 people" in told
+    assert "by -0.050" in told
+    assert "reaches 0.58 at 16 people" in told
+    assert "by +0.030" in told
+    assert "reaches 0.85 at 16 people" in told
 
 
 @pytest.mark.parametrize(
     ("found", "told"),
-    [([row(1, 0.6), row(2, 0.7)], "more people alone"), ([row(1, 0.6)], "Too few")],
+    [
+        ([row(1, 0.6, 0.8), row(2, 0.7, 0.79)], "meets 0.58 nowhere beyond"),
+        ([row(1, 0.7, 0.8), row(2, 0.699, 0.82)], "0.58 lies beyond 4096 people"),
+        ([row(1, 0.6)], "Too few"),
+    ],
 )
-def test_an_error_that_does_not_fall_promises_nothing(found: list[dict[str, Cell]], told: str):
+def test_lines_that_lead_nowhere_promise_nothing(found: list[dict[str, Cell]], told: str):
     assert told in curve.conclusion(found)
 
 
