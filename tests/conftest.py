@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from speech2face.face.rig import Rig
+    from speech2face.face.track import FaceTracker
     from speech2face.generators.base import Generator
     from speech2face.pipeline import Speech2Face
     from speech2face.types import Portrait
@@ -51,6 +53,26 @@ def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("portrait") / "person.png"
     cv2.imwrite(str(path), cv2.resize(picture, None, fx=scale, fy=scale, interpolation=3))
     return path
+
+
+@pytest.fixture(scope="session")
+def picture() -> np.ndarray:
+    """Give the example's portrait at its own size, RGB."""
+    return cv2.cvtColor(cv2.imread(str(EXAMPLES / "portrait.png")), cv2.COLOR_BGR2RGB)
+
+
+@pytest.fixture(scope="session")
+def tracker() -> FaceTracker:
+    from speech2face.face.track import FaceTracker
+
+    return FaceTracker.from_pretrained("cpu")
+
+
+@pytest.fixture(scope="session")
+def rig() -> Rig:
+    from speech2face.face.rig import load_rig
+
+    return load_rig()
 
 
 @pytest.fixture(scope="session")

@@ -1,19 +1,9 @@
-from pathlib import Path
-
 import cv2
 import numpy as np
-import pytest
 import torch
 
 from speech2face.face.detect import detect_faces
 from speech2face.face.torchvision_compat import ensure_torchvision, non_maximum_suppression
-
-EXAMPLE = Path(__file__).parents[1] / "examples" / "portrait.png"
-
-
-@pytest.fixture(scope="module")
-def picture():
-    return np.ascontiguousarray(cv2.imread(str(EXAMPLE))[:, :, ::-1])
 
 
 def test_an_empty_picture_shows_no_face() -> None:

@@ -3,14 +3,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from speech2face.face.expressions import EXPRESSIONS, expression_weights
-from speech2face.face.rig import Rig, load_rig
+from speech2face.face.rig import Rig
 from speech2face.landmarks import LOWER_LIP_INNER, UPPER_LIP_INNER
 from speech2face.types import EMOTIONS
-
-
-@pytest.fixture(scope="module")
-def rig() -> Rig:
-    return load_rig()
 
 
 @pytest.fixture(scope="module")

@@ -35,11 +35,6 @@ RIG = load_rig()
 
 
 @pytest.fixture(scope="module")
-def tracker() -> FaceTracker:
-    return FaceTracker.from_pretrained()
-
-
-@pytest.fixture(scope="module")
 def motion() -> np.ndarray:
     weights = np.zeros((9, len(RIG.names)), np.float32)
     weights[:, RIG.index("jawOpen")] = np.linspace(0.1, 0.5, 9)

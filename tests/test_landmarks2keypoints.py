@@ -12,7 +12,7 @@ from toy_extractor import WINDOWS, toy_extractor
 from speech2face.errors import InputError
 from speech2face.face.neutral import speaking_rest
 from speech2face.face.portrait import prepare_portrait
-from speech2face.face.rig import Rig, load_rig
+from speech2face.face.rig import Rig
 from speech2face.face.track import FaceTracker
 from speech2face.generators.facevid2vid import KeypointExtractor
 from speech2face.generators.warp.latents import WarpLatents
@@ -30,11 +30,6 @@ from speech2face.types import ControlTrack, LandmarkTrack, Portrait, Speech
 
 CPU = torch.device("cpu")
 FPS = Fraction(25)
-
-
-@pytest.fixture(scope="module")
-def rig() -> Rig:
-    return load_rig()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from speech2face import landmarks
 from speech2face.face.lip_dynamics import MANNERS, closedness, felt_movement, pressed_lips
 from speech2face.face.neutral import closed_mesh, eye_unit, speaking_rest
-from speech2face.face.rig import Rig, load_rig
+from speech2face.face.rig import Rig
 from speech2face.generators.warp.latents import WarpLatents
 from speech2face.stages.landmarks2latents import Landmarks2Latents
 from speech2face.types import EMOTIONS, ControlTrack, Face, LandmarkTrack, Portrait
@@ -20,11 +20,6 @@ FPS = Fraction(25)
 FRAMES = 60
 CLOSURES = [0, 1, 12, 25, 26, 27, 40, 52, 58, 59]
 """Frames of p, b and m, of one frame and of several."""
-
-
-@pytest.fixture(scope="module")
-def rig() -> Rig:
-    return load_rig()
 
 
 @pytest.fixture(scope="module")

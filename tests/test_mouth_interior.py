@@ -6,14 +6,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from speech2face.checkpoints.store import read_weights, verified_path
-from speech2face.face.rig import Rig, load_rig
+from speech2face.face.rig import Rig
 from speech2face.synthesis import mouth_interior as mouth
 from speech2face.synthesis.teeth import LOWER, UPPER, Surface, crowns, gum, tongue
-
-
-@pytest.fixture(scope="module")
-def rig() -> Rig:
-    return load_rig()
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -21,18 +19,6 @@ from speech2face.face.rig import load_rig
 from speech2face.face.track import FaceTracker
 from speech2face.geometry import rotation_matrix
 from speech2face.types import Face
-
-EXAMPLE = Path(__file__).parents[1] / "examples" / "portrait.png"
-
-
-@pytest.fixture(scope="module")
-def tracker() -> FaceTracker:
-    return FaceTracker.from_pretrained()
-
-
-@pytest.fixture(scope="module")
-def picture():
-    return np.ascontiguousarray(cv2.imread(str(EXAMPLE))[:, :, ::-1])
 
 
 def face(x: float, y: float = 200, scale: float = 100, pose=(0.0, 0.0, 0.0)) -> Face:

@@ -38,11 +38,6 @@ with_teacher = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def rig() -> Rig:
-    return load_rig()
-
-
 def test_the_unit_is_the_distance_of_the_outer_eye_corners_and_the_origin_the_nose_bridge(rig: Rig):
     assert_allclose(np.linalg.norm(rig.neutral[263] - rig.neutral[33]), 1, atol=1e-5)
     assert_allclose(rig.neutral[168], 0, atol=1e-6)

@@ -31,11 +31,6 @@ from speech2face.training.talking_videos import (
 
 
 @pytest.fixture(scope="module")
-def tracker() -> FaceTracker:
-    return FaceTracker.from_pretrained("cpu")
-
-
-@pytest.fixture(scope="module")
 def lateness() -> Lateness:
     return Lateness()
 

@@ -2,14 +2,12 @@ import os
 import zipfile
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from speech2face.errors import WeightsError
 from speech2face.face.teacher import FaceMeshTeacher
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "portrait.png"
 DATA = os.environ.get("SPEECH2FACE_DATA")
 
 
@@ -32,11 +30,6 @@ def teacher() -> FaceMeshTeacher:
         pytest.skip("set SPEECH2FACE_DATA to a folder with models/face_landmarker*.task")
     pytest.importorskip("ai_edge_litert", reason="the teacher needs LiteRT (extra train)")
     return FaceMeshTeacher(next((Path(DATA) / "models").glob("face_landmarker*.task")))
-
-
-@pytest.fixture(scope="module")
-def picture():
-    return np.ascontiguousarray(cv2.imread(str(EXAMPLE))[:, :, ::-1])
 
 
 def test_the_teacher_finds_and_follows_the_example(teacher: FaceMeshTeacher, picture) -> None:

@@ -22,18 +22,6 @@ from speech2face.face.track import FaceTracker, spread_correction
 from speech2face.landmarks import eye_opening, from_mesh, mouth_opening
 from speech2face.models.tracker import RegressorConfig, TrackerNetwork
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "portrait.png"
-
-
-@pytest.fixture(scope="module")
-def tracker() -> FaceTracker:
-    return FaceTracker.from_pretrained()
-
-
-@pytest.fixture(scope="module")
-def picture():
-    return np.ascontiguousarray(cv2.imread(str(EXAMPLE))[:, :, ::-1])
-
 
 @pytest.fixture(scope="module")
 def found(tracker: FaceTracker, picture):

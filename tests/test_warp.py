@@ -18,7 +18,7 @@ from speech2face.face.neutral import (
     speaking_rest,
 )
 from speech2face.face.normalize import normalize
-from speech2face.face.rig import Rig, load_rig
+from speech2face.face.rig import Rig
 from speech2face.generators.registry import create, names
 from speech2face.generators.warp.fields import make_patch
 from speech2face.generators.warp.generator import WarpGenerator, WarpState
@@ -29,11 +29,6 @@ from speech2face.types import EMOTIONS, ControlTrack, Face, LandmarkTrack, Portr
 SIZE = 128
 CPU = torch.device("cpu")
 FPS = Fraction(25)
-
-
-@pytest.fixture(scope="module")
-def rig() -> Rig:
-    return load_rig()
 
 
 @pytest.fixture(scope="module")
