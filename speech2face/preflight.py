@@ -112,10 +112,10 @@ def read_portrait(path: Path, settings: Settings) -> UInt8[np.ndarray, "height w
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
-def named(output: Path, *inputs: Path, suffix: str = ".mp4") -> Path:
+def named(output: Path, *inputs: Path) -> Path:
     """Give the output file: itself, or in a folder a name made from the inputs."""
     if output.is_dir():
-        return output / ("_".join(path.stem for path in inputs) + suffix)
+        return output / ("_".join(path.stem for path in inputs) + ".mp4")
     return output
 
 

@@ -13,6 +13,10 @@ from jaxtyping import Float
 
 _FLAT = 1e-6
 """Standard deviation (eye distances) below which a mouth does not move: nothing to correlate."""
+_SEARCH, _WIDE_SEARCH = 1, 8
+"""Lags up to this many frames may be chosen for `r`, and for `wide_lag`."""
+_DRAWS = 2000
+"""Of the bootstrap."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,26 +57,18 @@ def correlation_at(
     return pearson(output[start + lag : end + lag], real[start:end])
 
 
-def match(
-    output: Float[np.ndarray, " frames"],
-    real: Float[np.ndarray, " frames2"],
-    *,
-    search: int = 1,
-    wide: int = 8,
-) -> Match:
+def match(output: Float[np.ndarray, " frames"], real: Float[np.ndarray, " frames2"]) -> Match:
     """Compare the mouth openings of two clips of the same frame rate.
 
     Args:
         output: Opening in the video under test.
         real: Opening in the real recording.
-        search: Lags up to this many frames may be chosen for `r`.
-        wide: Lags up to this many frames may be chosen for `wide_lag`.
     """
-    lags = range(-wide, wide + 1)
+    lags = range(-_WIDE_SEARCH, _WIDE_SEARCH + 1)
     scores = {lag: correlation_at(output, real, lag) for lag in lags}
     # Ties, as with a still mouth, go to the smallest lag.
     best = max(
-        (lag for lag in lags if abs(lag) <= search), key=lambda lag: (scores[lag], -abs(lag))
+        (lag for lag in lags if abs(lag) <= _SEARCH), key=lambda lag: (scores[lag], -abs(lag))
     )
     widest = max(lags, key=lambda lag: (scores[lag], -abs(lag)))
     spread = float(real.std())
@@ -88,13 +84,13 @@ def delayed(
     return values[index]
 
 
-def bootstrap_mean(values: Sequence[float], *, draws: int = 2000, seed: int = 0) -> Interval:
+def bootstrap_mean(values: Sequence[float]) -> Interval:
     """Give a mean and its 95 % percentile-bootstrap interval over clips.
 
     Source: Efron, "Bootstrap methods: another look at the jackknife" (1979).
     """
     array = np.asarray(values, np.float64)
-    random = np.random.default_rng(seed)
-    means = array[random.integers(0, len(array), (draws, len(array)))].mean(1)
+    random = np.random.default_rng(0)
+    means = array[random.integers(0, len(array), (_DRAWS, len(array)))].mean(1)
     low, high = np.percentile(means, [2.5, 97.5])
     return Interval(mean=float(array.mean()), low=float(low), high=float(high))

@@ -18,6 +18,11 @@ from speech2face.evaluation.material import Word
 _PAUSE_MARGIN = 0.12
 """Seconds at either end of a pause that are not counted: lips lead and follow the sound."""
 
+_CLOSED = 0.02
+"""Opening above the clip's own smallest (5th percentile) that counts as closed lips, in eye
+distances: parted lips of a portrait have their own zero."""
+_SLACK = 2
+"""Frames before and after a word's start in which its lips may meet."""
 _SHUT = 0.75
 """Share of the usual gap between the lids below which they are shutting."""
 _AS_GOOD_AS_SHUT = 0.8
@@ -208,28 +213,23 @@ def seam(
     return Seam(outside=outside, step=step, step_mean=step_sum / len(frames))
 
 
-def closure_hits(
-    track: JudgedTrack, words: Sequence[Word], *, closed: float = 0.02, slack: int = 2
-) -> tuple[int, int]:
+def closure_hits(track: JudgedTrack, words: Sequence[Word]) -> tuple[int, int]:
     """Count the words that start with p, b or m at whose start the lips meet.
 
     Args:
         track: The video's.
         words: With times.
-        closed: Opening above the clip's own smallest (5th percentile) that counts as closed, in
-            eye distances: parted lips of a portrait have their own zero.
-        slack: Frames before and after the word's start in which the lips may meet.
 
     Returns:
         Hits, and how many words were looked at.
     """
     opening = track.mouth_opening
-    limit = np.percentile(opening, 5) + closed
+    limit = np.percentile(opening, 5) + _CLOSED
     starts = [word.start for word in words if not word.silent and word.text[0] in "pbm"]
     hits = 0
     for start in starts:
         # The closure precedes its burst, which the aligner puts at the word's start.
         frame = round(start * float(track.fps))
-        window = opening[max(0, frame - slack - 1) : frame + slack + 1]
+        window = opening[max(0, frame - _SLACK - 1) : frame + _SLACK + 1]
         hits += bool(window.size and window.min() <= limit)
     return hits, len(starts)

@@ -25,6 +25,8 @@ LEFT_EYE_POINTS = np.array([
 ])
 """The mesh points of the left eye as seen: edge of the lids, the ring around it, iris."""
 # fmt: on
+_FACE_MARGIN = 1.5
+"""Side of a face's region over the longer side of its box."""
 MOUTH_SIDE, EYE_SIDE = 1.25, 0.62
 """Sides of the local regions in outer-eye distances: the widest open mouth fits, and an eye."""
 
@@ -77,17 +79,17 @@ class Region:
         return np.concatenate([flat, points[:, 2:] * self.side / size], 1).astype(np.float32)
 
 
-def region_of_detection(face: Detection, margin: float = 1.5) -> Region:
+def region_of_detection(face: Detection) -> Region:
     """Put the region around a detector's box, turned so that its eyes are level."""
     left, right = face.points[0], face.points[1]
     return Region(
         centre=(face.box[:2] + face.box[2:]) / 2,
-        side=float(max(face.box[2:] - face.box[:2])) * margin,
+        side=float(max(face.box[2:] - face.box[:2])) * _FACE_MARGIN,
         roll=float(np.arctan2(right[1] - left[1], right[0] - left[0])),
     )
 
 
-def region_of_mesh(mesh: Float[np.ndarray, "478 3"], margin: float = 1.5) -> Region:
+def region_of_mesh(mesh: Float[np.ndarray, "478 3"]) -> Region:
     """Put the region around a mesh, turned so that its eyes are level."""
     axis = mesh[_RIGHT_EYE_CORNER, :2] - mesh[_LEFT_EYE_CORNER, :2]
     roll = float(np.arctan2(axis[1], axis[0]))
@@ -96,7 +98,7 @@ def region_of_mesh(mesh: Float[np.ndarray, "478 3"], margin: float = 1.5) -> Reg
     turned = mesh[:, :2] @ upright.T
     low, high = turned.min(0), turned.max(0)
     return Region(
-        centre=upright.T @ ((low + high) / 2), side=float(max(high - low)) * margin, roll=roll
+        centre=upright.T @ ((low + high) / 2), side=float(max(high - low)) * _FACE_MARGIN, roll=roll
     )
 
 

@@ -13,6 +13,8 @@ from jaxtyping import Float, Int
 
 _GRID = 48
 """Points along each side of one crown's grid."""
+_GUM_HEIGHT = 21.0
+"""How far a gum reaches beyond the edges, in mm."""
 _THICK = 3.0
 """How far a crown's sides curve back, in mm."""
 
@@ -135,13 +137,8 @@ def _on_arch(
     return on_x - back * outward_x, arch.front[1] + np.interp(s, length, z) - back * outward_z
 
 
-def gum(arch: Arch, height: float = 12.0) -> list[Surface]:
-    """Model the gum of a jaw: scalloped margins, points between the teeth, bulges over roots.
-
-    Args:
-        arch: The jaw's teeth.
-        height: How far the gum reaches beyond a line 9 mm from the edges, in mm.
-    """
+def gum(arch: Arch) -> list[Surface]:
+    """Model the gum of a jaw: scalloped margins, points between the teeth, bulges over roots."""
     made = []
     for side in (-1, 1):
         bounds = np.concatenate([[0], np.cumsum(arch.widths)])
@@ -152,7 +149,7 @@ def gum(arch: Arch, height: float = 12.0) -> list[Surface]:
         neck = np.interp(s, bounds[:-1] + np.array(arch.widths) / 2, arch.heights)
         papilla = np.interp(s, [0, 15, 30, 60], [4.3, 3.8, 2.7, 2.0])
         margin = neck - papilla * np.abs(across) ** 2.4
-        t = np.linspace(0, 1, 60)[:, None] ** 1.6 * (height + 9 - margin)
+        t = np.linspace(0, 1, 60)[:, None] ** 1.6 * (_GUM_HEIGHT - margin)
         inset = np.interp(s, bounds[:-1] + np.array(arch.widths) / 2, arch.insets)
         crown = _THICK * (1 - np.sqrt(np.maximum(1 - np.abs(across) ** 3, 0)))
         swell = 0.75 * (1 - np.exp(-t / 0.7)) * np.ones_like(s)
