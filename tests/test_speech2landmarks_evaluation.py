@@ -13,7 +13,7 @@ from speech2face.errors import InputError
 from speech2face.evaluation import speech2landmarks as evaluation
 from speech2face.evaluation.speech_conditions import CONDITIONS, conditions_table, noisy, telephone
 from speech2face.evaluation.speech_criteria import criteria_table, sanity_table
-from speech2face.evaluation.speech_rows import OURS, UNSEEN, FromEnergy
+from speech2face.evaluation.speech_rows import HABIT, OURS, UNSEEN, FromEnergy, Rowmaker
 from speech2face.evaluation.speech_scores import (
     closure_frames,
     open_vowels,
@@ -96,6 +96,20 @@ def test_energy_alone_opens_a_mouth_that_follows_loudness():
     moved = FromEnergy(clips)(clips[0])
 
     assert score(clips[0], moved, []).r > 0.6
+
+
+def test_a_known_habit_takes_out_what_all_clips_of_a_person_have_in_common(
+    stage: Speech2Landmarks,
+):
+    clips = [stretch(f"s31_{i}", "grid-s31", seed=i) for i in range(3)]
+    wide = [replace(clip, offsets=clip.offsets + np.float32(0.3)) for clip in clips]
+    rowmaker = Rowmaker(stage, FromEnergy(clips), lambda _: [])
+
+    rowmaker.add(wide)
+
+    rows = rowmaker.rows(wide)
+    assert float(str(rows[OURS]["error"])) > 0.3
+    assert float(str(rows[HABIT]["error"])) < 0.1
 
 
 def test_conditions_do_what_they_say():

@@ -166,8 +166,8 @@ def _note(stage: Speech2Landmarks, case: Case) -> str:
         "lag 0. Amplitude: standard deviation of the opening over the real one's. Late movements "
         "have a positive lag; lag within ±1: share of groups of ten clips whose mean correlation "
         "peaks there. Closures: b, p at a word's start, m at its end, met within two frames. "
-        "Sync: cosine of our sync network. Look-ahead: "
-        f"{(stage.network.config.delay + 1) * 40} ms from the start of a frame."
+        "Habit known: less the mean error on the person's other clips. Sync: cosine of our sync "
+        f"network. Look-ahead: {(stage.network.config.delay + 1) * 40} ms from a frame's start."
     )
 
 
