@@ -129,7 +129,7 @@ def test_the_rig_closes_the_lips_for_every_emotion_and_every_pair(
 ):
     rest = speaking_rest(portrait.mesh, rig)
     track = LandmarkTrack(points=(rest + spoken).astype(np.float32), fps=FPS)
-    stage, calm = Landmarks2Latents("warp"), ControlTrack.neutral(FRAMES, FPS)
+    stage, calm = Landmarks2Latents(), ControlTrack.neutral(FRAMES, FPS)
     shut = closed_mesh(portrait.mesh, rig)
 
     for mix in mixtures():

@@ -293,7 +293,7 @@ def test_landmarks_come_back_out_of_the_latents(portrait, rig):
     opening = np.array([0, 0.2, 0.6, 0.1], np.float32)
     track = _track(portrait, rig, opening)
 
-    latents = Landmarks2Latents("warp")(track, ControlTrack.neutral(4, FPS), portrait)
+    latents = Landmarks2Latents()(track, ControlTrack.neutral(4, FPS), portrait)
 
     weights = WarpLatents.unpack(latents.values).weights
     drawn = landmarks.from_mesh(closed_mesh(portrait.mesh, rig) + rig.offsets(weights))
@@ -314,7 +314,7 @@ def test_rounded_lips_narrow_the_mouth_and_a_smile_still_widens_it(portrait, rig
     controls = ControlTrack.neutral(3, FPS)
     controls.emotion[2, EMOTIONS.index("happy")] = 1.0
 
-    latents = Landmarks2Latents("warp")(
+    latents = Landmarks2Latents()(
         LandmarkTrack(points=points.astype(np.float32), fps=FPS), controls, portrait
     )
 
@@ -330,7 +330,7 @@ def test_a_portrait_with_parted_lips_closes_them(rig):
     portrait = _portrait(rig, opening=0.3)
     track = _track(portrait, rig, np.zeros(2, np.float32))
 
-    latents = Landmarks2Latents("warp")(track, ControlTrack.neutral(2, FPS), portrait)
+    latents = Landmarks2Latents()(track, ControlTrack.neutral(2, FPS), portrait)
 
     assert WarpLatents.unpack(latents.values).weights[:, rig.index("jawOpen")].max() < -0.05
 
@@ -343,7 +343,7 @@ def test_emotion_leaves_closed_lips_closed(portrait, rig):
         emotion=emotion, blink=calm.blink, gaze=calm.gaze, pose=calm.pose, brow=calm.brow, fps=FPS
     )
 
-    latents = Landmarks2Latents("warp")(track, happy, portrait)
+    latents = Landmarks2Latents()(track, happy, portrait)
 
     weights = WarpLatents.unpack(latents.values).weights
     drawn = landmarks.from_mesh(closed_mesh(portrait.mesh, rig) + rig.offsets(weights))
@@ -361,9 +361,7 @@ def test_a_full_blink_shuts_the_lids_whatever_else_was_asked(portrait, rig):
         brow=calm.brow, fps=FPS,
     )  # fmt: skip
 
-    weights = WarpLatents.unpack(
-        Landmarks2Latents("warp")(track, controls, portrait).values
-    ).weights[0]
+    weights = WarpLatents.unpack(Landmarks2Latents()(track, controls, portrait).values).weights[0]
 
     assert weights[rig.index("eyeBlink_L")] == pytest.approx(1)
     assert weights[rig.index("eyeWide_L")] == pytest.approx(0)
@@ -373,9 +371,4 @@ def test_landmarks_and_controls_of_other_lengths_are_refused(portrait, rig):
     track = _track(portrait, rig, np.zeros(3, np.float32))
 
     with pytest.raises(InputError, match="landmarks have 3 frames"):
-        Landmarks2Latents("warp")(track, ControlTrack.neutral(4, FPS), portrait)
-
-
-def test_an_unknown_latent_space_is_refused():
-    with pytest.raises(InputError, match="latent space 'dagan'"):
-        Landmarks2Latents("dagan")
+        Landmarks2Latents()(track, ControlTrack.neutral(4, FPS), portrait)

@@ -49,7 +49,7 @@ def create_fit(
     """  # noqa: DOC502 the parts raise them
     name = full_name(name)
     if name == WARP:
-        return Landmarks2Latents("warp")
+        return Landmarks2Latents()
     if name == FAST:
         return import_module("speech2face.stages.landmarks2named").Landmarks2Named()
     weights = imported_name(name)

@@ -168,7 +168,7 @@ class KeypointFit:
         """
         self.space = space
         self.extractor, self.network = extractor, network
-        self._solve = Landmarks2Latents("warp")
+        self._solve = Landmarks2Latents()
         self.rig: Rig = self._solve.rig
 
     @classmethod

@@ -56,18 +56,12 @@ _LID_PER_DEGREE = 0.018
 
 
 class Landmarks2Latents:
-    """Fits the latents of a generator to landmarks and controls."""
+    """Fits rig weights, the latents of the warp generator, to landmarks and controls."""
 
-    def __init__(self, space: str) -> None:
-        """Choose the latent space.
+    space = "warp"
 
-        Raises:
-            InputError: There is no fit for that space.
-        """
-        if space != "warp":
-            msg = f"no Landmarks2Latents fits the latent space {space!r}; use warp"
-            raise InputError(msg)
-        self.space = space
+    def __init__(self) -> None:
+        """Read the rig."""
         self.rig: Rig = load_rig()
 
     def __call__(

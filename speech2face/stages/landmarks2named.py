@@ -31,7 +31,7 @@ class Landmarks2Named:
     def __init__(self) -> None:
         """Read the rig."""
         self.rig: Rig = load_rig()
-        self._solve = Landmarks2Latents("warp")
+        self._solve = Landmarks2Latents()
 
     def __call__(
         self,

@@ -143,7 +143,7 @@ def _spoken(
     for turn, stretch in enumerate(np.array_split(np.arange(len(track)), 2 * _MOODS_PER_CLIP)):
         if turn % 2:
             felt[stretch, next(moods)] = rng.uniform(0.4, 1.0)
-    solved = Landmarks2Latents("warp")(track, replace(controls, emotion=felt), portrait)
+    solved = Landmarks2Latents()(track, replace(controls, emotion=felt), portrait)
     rows = slice(None, None, plan.every)
     return Motion(
         values=solved.values[rows],
