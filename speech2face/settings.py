@@ -32,7 +32,7 @@ class Settings(ControlSettings):
     background: str = "white"
     """What shows through transparent pictures: a name, "#rrggbb" or "r,g,b"."""
     face_select: str = "largest"
-    """Which of several faces: "largest", "left", a number from 1, or a point "x,y" in it."""
+    """Which of several faces: "largest", "left", "right", a number from 1, or a pixel "x,y"."""
     force: bool = False
     """Animate faces that are too small or too far turned away to look right."""
     preview: int | None = None

@@ -95,7 +95,8 @@ OPTIONS: dict[str, tuple[Any, object]] = {
     "face_select": _option(
         str,
         _PICTURE,
-        "Which of several faces: largest, left, a number from 1 (the largest), or a point X,Y.",
+        "Which of several faces: largest, left, right, a number from 1 (the largest), or a "
+        "point X,Y.",
         default="largest",
     ),
     "force": _option(
