@@ -12,6 +12,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 from speech2face.errors import InputError
+from speech2face.synthesis.held_out import GRID_STEPS
 
 _ALIGN_UNIT = Fraction(1, 25_000)
 """Seconds in one unit of an `.align` file."""
@@ -89,9 +90,8 @@ def held_out_clips(data: Path, count: int) -> list[GridClip]:
     Raises:
         InputError: There are none.
     """
-    folders = {"s31": 1, "s32": 1, "s1": 10}
     speakers = []
-    for speaker, step in folders.items():
+    for speaker, step in GRID_STEPS.items():
         videos = sorted((data / "grid" / speaker).glob("*.mp4"))[::step]
         clips = [_clip(video, speaker) for video in videos]
         speakers.append(sorted(clips, key=lambda clip: not clip.words))

@@ -21,13 +21,12 @@ from speech2face.generators.warp.latents import WarpLatents
 from speech2face.media.image import read_image
 from speech2face.synthesis.expressions import draw_expression
 from speech2face.synthesis.flows import flows_by_sources
+from speech2face.synthesis.held_out import is_stranger
 from speech2face.synthesis.pairs import FRAME_SIZE, IdentityFrames
 from speech2face.types import Face, Portrait
 
 FRAMES = 4
 """Frames of a photograph: itself and three others."""
-_HELD_OUT = "9"
-"""Photographs whose number ends in this are held out."""
 _WIDEST = 30.0
 """Photographs turned by more degrees than this are left out: the far half tells little."""
 _TURN = np.array([7.0, 5.0, 4.0])
@@ -94,9 +93,7 @@ class AnimatedPhotographs:
         portrait = cut_portrait(image, Face(mesh=mesh, box=box, score=1.0), FRAME_SIZE)
         number = int("".join(filter(str.isdigit, name)) or 0)
         rng = np.random.default_rng([self._seed, number])
-        return animate(
-            self._generator, portrait, rng, identity=name, held_out=name.endswith(_HELD_OUT)
-        )
+        return animate(self._generator, portrait, rng, identity=name, held_out=is_stranger(name))
 
     def _mesh(self, name: str, image: np.ndarray) -> Float[np.ndarray, "478 3"] | None:
         if self._meshes is not None:

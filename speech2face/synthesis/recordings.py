@@ -18,13 +18,12 @@ from speech2face.face.normalize import normalize, pose_of
 from speech2face.face.portrait import cut_portrait
 from speech2face.face.teacher import FaceMeshTeacher
 from speech2face.media.video import VideoReader
+from speech2face.synthesis.held_out import GRID_STEPS
 from speech2face.synthesis.pairs import FRAME_SIZE, IdentityFrames
 from speech2face.types import Face
 
 FRAMES = 8
 """Frames kept of a clip."""
-_HELD_OUT = {"s31": 1, "s32": 1, "s1": 10}
-"""Of these speakers every n-th clip is held out (as `evaluation.material` measures on)."""
 _GREY = 6.0
 """Some recordings begin with grey frames: the least standard deviation of a frame's colour."""
 
@@ -67,7 +66,7 @@ class Recordings:
             speakers.setdefault(name.partition("_")[0], []).append(name)
         self._held_out = {
             name
-            for speaker, step in _HELD_OUT.items()
+            for speaker, step in GRID_STEPS.items()
             for name in speakers.get(speaker, [])[::step]
         }
 

@@ -18,6 +18,7 @@ from speech2face.geometry import rotation_matrix
 from speech2face.synthesis.expressions import draw_expression
 from speech2face.synthesis.flows import Shown, flows_by_surface
 from speech2face.synthesis.head_model import BROW, HAIR, LASH, SKIN, HeadModel, load_head_model
+from speech2face.synthesis.held_out import is_stranger
 from speech2face.synthesis.pairs import FRAME_SIZE, IdentityFrames
 from speech2face.synthesis.people import Person, draw_person
 from speech2face.synthesis.posing import place_on_head, pose_person
@@ -41,8 +42,6 @@ _TURN = np.rad2deg([0.25, 0.13, 0.08])
 _FURTHEST = np.array([40.0, 25.0, 15.0])
 _SWAY = 0.35
 """Standard deviation of the shift of the head between frames, centimetres."""
-_HELD_OUT = 9
-"""People whose number ends in this are held out."""
 _IRIS_RING = 0.47
 """Radius of the painted iris over that of the eyeball."""
 _LIPS = 2081
@@ -84,8 +83,7 @@ class RenderedHeads:
         number = int(name[-6:])
         rng = np.random.default_rng([self._seed, number])
         return render_person(
-            self._model, rng, identity=name, held_out=number % 10 == _HELD_OUT,
-            device=self._device,
+            self._model, rng, identity=name, held_out=is_stranger(name), device=self._device
         )  # fmt: skip
 
 

@@ -19,8 +19,8 @@ from speech2face.face.teacher import FaceMeshTeacher
 from speech2face.face.track import FaceTracker
 from speech2face.geometry import fit_similarity
 from speech2face.landmarks import eye_opening, from_mesh, mouth_opening
+from speech2face.synthesis.held_out import GRID_STRANGERS
 from speech2face.training.tracker_labels import (
-    HELD_OUT_SPEAKERS,
     Sample,
     clip_samples,
     portrait_samples,
@@ -142,7 +142,7 @@ def _followed(tracker: FaceTracker, data: Path, labels: Path) -> Row:
 
 
 def _held_out_clips(data: Path, labels: Path) -> Iterator[tuple[Path, np.ndarray]]:
-    for speaker in HELD_OUT_SPEAKERS:
+    for speaker in GRID_STRANGERS:
         for path in sorted((labels / "grid").glob(f"{speaker}_*.npz"))[:_CLIPS]:
             with np.load(path) as file:
                 yield data / "grid" / speaker / f"{path.stem.partition('_')[2]}.mp4", file["mesh"]

@@ -14,9 +14,8 @@ from jaxtyping import Float, UInt8
 
 from speech2face.errors import InputError
 from speech2face.face.teacher import FaceMeshTeacher
+from speech2face.synthesis.held_out import GRID_STRANGERS, is_stranger
 
-HELD_OUT_SPEAKERS = ("s31", "s32")
-_HELD_OUT_DIGIT = "9"
 _SURE = 0.9
 """Presence below which the teacher's mesh is not taught."""
 _WIDEST_YAW = 60.0
@@ -95,7 +94,7 @@ def portrait_samples(data: Path, labels: Path, *, held_out: bool) -> list[Sample
         rows = list(zip(file["names"], file["mesh"], file["presence"], strict=True))
     samples = []
     for name, mesh, presence in rows:
-        is_held_out = Path(str(name)).stem.endswith(_HELD_OUT_DIGIT)
+        is_held_out = is_stranger(Path(str(name)).stem)
         if is_held_out == held_out and presence > _SURE and abs(rough_yaw(mesh)) < _WIDEST_YAW:
             image = read_picture(data / "portraits" / str(name))
             samples.append(Sample(image=image, mesh=mesh, group="portrait"))
@@ -114,7 +113,7 @@ def clip_samples(data: Path, labels: Path, *, frames: int, held_out: bool) -> li
     clips: dict[str, list[Path]] = {}
     for path in sorted((labels / "grid").glob("*.npz")):
         speaker = path.stem.partition("_")[0]
-        if (speaker in HELD_OUT_SPEAKERS) == held_out:
+        if (speaker in GRID_STRANGERS) == held_out:
             clips.setdefault(speaker, []).append(path)
     samples = []
     for speaker, paths in clips.items():
