@@ -252,7 +252,7 @@ def test_the_teacher_finds_faces_only_where_there_are_some(tmp_path: Path):
     with pytest.raises(InputError, match="shows no face"):
         neutral_face.read_photographs(tmp_path, teacher)
     (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(InputError, match="is no picture"):
+    with pytest.raises(InputError, match="is not a picture"):
         neutral_face.read_photographs(tmp_path, teacher)
 
 

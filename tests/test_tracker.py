@@ -14,6 +14,7 @@ from speech2face.face.normalize import Head
 from speech2face.face.rig import load_rig
 from speech2face.geometry import rotation_matrix
 from speech2face.models.tracker import RegressorConfig, ShapeRegressor, TrackerNetwork
+from speech2face.synthesis.neutral import read_picture
 from speech2face.training.loop import run
 from speech2face.training.tracker import TrackerRecipe, TrackerTask, export, part_loss
 from speech2face.training.tracker_augment import bend, photograph
@@ -25,7 +26,6 @@ from speech2face.training.tracker_labels import (
     clip_samples,
     label_folder,
     portrait_samples,
-    read_picture,
 )
 
 TINY = TrackerRecipe(

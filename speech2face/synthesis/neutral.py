@@ -64,7 +64,7 @@ def read_picture(path: Path) -> UInt8[np.ndarray, "height width 3"]:
     """
     picture = cv2.imread(str(path))
     if picture is None:
-        msg = f"{path} is no picture; leave only pictures in that folder"
+        msg = f"{path} is not a picture that OpenCV decodes; leave only pictures in that folder"
         raise InputError(msg)
     return picture[:, :, ::-1].copy()
 

@@ -16,7 +16,8 @@ from speech2face.face.rig import Rig
 from speech2face.face.teacher import FaceMeshTeacher
 from speech2face.generators.warp.generator import WarpGenerator
 from speech2face.generators.warp.latents import WarpLatents
-from speech2face.training.tracker_labels import Sample, read_picture, rough_yaw
+from speech2face.synthesis.neutral import read_picture
+from speech2face.training.tracker_labels import Sample, rough_yaw
 from speech2face.types import Face
 
 _WIDEST_YAW = 25.0

@@ -15,6 +15,7 @@ from jaxtyping import Float, UInt8
 from speech2face.errors import InputError
 from speech2face.face.teacher import FaceMeshTeacher
 from speech2face.synthesis.held_out import GRID_STRANGERS, is_stranger
+from speech2face.synthesis.neutral import read_picture
 
 _SURE = 0.9
 """Presence below which the teacher's mesh is not taught."""
@@ -67,19 +68,6 @@ def read_frames(path: Path) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
         if not more:
             return
         yield np.ascontiguousarray(frame[:, :, ::-1])
-
-
-def read_picture(path: Path) -> UInt8[np.ndarray, "height width 3"]:
-    """Decode a training picture.
-
-    Raises:
-        InputError: It is no picture.
-    """
-    image = cv2.imread(str(path))
-    if image is None:
-        msg = f"{path} is not a picture that OpenCV decodes; remove it from the training folder"
-        raise InputError(msg)
-    return np.ascontiguousarray(image[:, :, ::-1])
 
 
 def portrait_samples(data: Path, labels: Path, *, held_out: bool) -> list[Sample]:
