@@ -16,7 +16,7 @@ from speech2face.errors import Speech2FaceWarning
 from speech2face.face.alignment import create_tracker
 from speech2face.face.neutral import speaking_rest
 from speech2face.face.paste import PasteBack
-from speech2face.face.portrait import prepare_portrait
+from speech2face.face.portrait import moved_inside, prepare_portrait
 from speech2face.face.track import FaceTracker
 from speech2face.generators.ahead import draw_ahead
 from speech2face.generators.base import Generator
@@ -71,6 +71,8 @@ class Clip:
         """Take what the frames are made from; the latents' rate is the clip's."""
         self.portrait = portrait
         self.latents = latents
+        # Where crops are pasted into; None: they are shown as they are.
+        self._canvas = portrait if settings.full else moved_inside(portrait)
         self._generator, self._settings, self._report = generator, settings, report
 
     def __len__(self) -> int:
@@ -80,18 +82,20 @@ class Clip:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of a frame in pixels."""
-        picture = self.portrait.image if self._settings.full else self.portrait.crop
+        picture = self.portrait.crop if self._canvas is None else self._canvas.image
         return picture.shape[1], picture.shape[0]
 
     def __iter__(self) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
         """Draw the frames, sRGB; no more of them are held than a few chunks."""
-        state, paste = self._generator.encode(self.portrait), PasteBack(self.portrait)
+        state = self._generator.encode(self.portrait)
+        paste = None if self._canvas is None else PasteBack(self._canvas)
         self._report(Progress(stage="encode", done=1, total=1))
-        at_once = max(1, _PASTED_BYTES // self.portrait.image.nbytes)
+        width, height = self.size
+        at_once = max(1, _PASTED_BYTES // (3 * width * height))
         values, start = self.latents.values, 0
         for crops in draw_ahead(self._generator, state, values, self._settings.batch_size):
             self._ended("render", start + len(crops))
-            if self._settings.full:
+            if paste is not None:
                 for first in range(0, len(crops), at_once):
                     frames = paste(crops[first : first + at_once])
                     self._ended("paste", start + first + len(frames))

@@ -78,6 +78,24 @@ def test_the_whole_picture_keeps_its_size_and_what_lies_outside_the_face(
     assert any((frame != picture).any() for frame in frames)
 
 
+def test_a_square_beyond_the_pictures_edge_is_shown_without_stretched_pixels(
+    engine: Speech2Face, portrait: Path, speech: Path, tmp_path: Path
+) -> None:
+    picture = cv2.imread(str(portrait))
+    cut = tmp_path / "cut.png"
+    cv2.imwrite(str(cut), picture[:, picture.shape[1] // 4 :])
+
+    clip = engine.animate(cut, speech, settings=replace(SMALL, preview=2))
+    frames = list(clip)
+
+    def stretched(image: np.ndarray) -> float:
+        return float((np.diff(image[:, :8].astype(int), axis=1) == 0).mean())
+
+    assert clip.size == (128, 128)
+    assert stretched(clip.portrait.crop) > 0.95
+    assert all(frame.shape == (128, 128, 3) and stretched(frame) < 0.8 for frame in frames)
+
+
 def test_the_same_seed_gives_the_same_frames_and_another_one_does_not(
     engine: Speech2Face, portrait: Path, cut_speech: Callable
 ) -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from speech2face.checkpoints.store import read_weights, register, write_weights
+from speech2face.checkpoints import store
+from speech2face.checkpoints.store import read_weights
 from speech2face.synthesis.pairs import IdentityFrames, is_held_out, list_identities, read_identity
 from speech2face.training.fast_game import FastGame
-from speech2face.training.fast_task import FILE, FastRecipe, FastTask
+from speech2face.training.fast_task import FastRecipe, FastTask
 
 __all__ = ["FastRecipe", "open_task", "ship"]
 
@@ -32,20 +33,8 @@ def open_task(recipe: FastRecipe, folder: Path) -> FastTask:
 
 
 def ship(weights: Path, pretrained: Path) -> Path:
-    """Enter trained weights into the pretrained folder, as half floats: half the bytes.
-
-    Args:
-        weights: What training wrote.
-        pretrained: Folder of the shipped files.
-
-    Returns:
-        The shipped file.
-    """
-    tensors, config = read_weights(weights)
-    file = pretrained / FILE
-    write_weights(file, {name: value.half() for name, value in tensors.items()}, config)
-    register(pretrained, "fast", _ROW | {"file": file.name})
-    return file
+    """Enter weights that the loop wrote into a pretrained folder."""
+    return store.ship(pretrained, "fast", *read_weights(weights), row=_ROW)
 
 
 def _spread_over(paths: Sequence[Path], count: int) -> list[Path]:
