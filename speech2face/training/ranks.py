@@ -101,5 +101,7 @@ def joined(ranks: Ranks, device: torch.device) -> Iterator[None]:
     distributed.init_process_group(backend, timeout=_PATIENCE)
     try:
         yield
+        # Together: one that leaves while the first still writes may be torn down in mid-sentence.
+        distributed.barrier()
     finally:
         distributed.destroy_process_group()
