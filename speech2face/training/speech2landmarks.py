@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from speech2face.checkpoints.store import load, read_weights, register, write_weights
+from speech2face.checkpoints import store
+from speech2face.checkpoints.store import load, read_weights, write_weights
 from speech2face.errors import InputError
 from speech2face.models.mel import LogMel, MelConfig, log_of_power
 from speech2face.models.speech2landmarks import (
@@ -187,20 +188,8 @@ def open_task(recipe: Recipe, prepared: Path) -> SpeechTask:
 
 
 def ship(weights: Path, pretrained: Path) -> Path:
-    """Enter trained weights into the pretrained folder, as half floats: half the bytes.
-
-    Args:
-        weights: What training wrote.
-        pretrained: Folder of the shipped files.
-
-    Returns:
-        The shipped file.
-    """
-    tensors, config = read_weights(weights)
-    file = pretrained / FILE
-    write_weights(file, {name: value.half() for name, value in tensors.items()}, config)
-    register(pretrained, "speech2landmarks", _ROW | {"file": file.name})
-    return file
+    """Enter weights that the loop wrote into a pretrained folder."""
+    return store.ship(pretrained, "speech2landmarks", *read_weights(weights), row=_ROW)
 
 
 _ROW = {
@@ -213,6 +202,7 @@ _ROW = {
     ),
     "command": (
         "speech2face prepare --corpora DIR -o PREPARED; "
-        "speech2face train speech2landmarks.toml --data PREPARED --out RUN"
+        "speech2face train speech2landmarks.toml --data PREPARED --out run; "
+        "speech2face train speech2landmarks-sync.toml --data PREPARED --out run-sync"
     ),
 }
