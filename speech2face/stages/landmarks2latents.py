@@ -33,8 +33,8 @@ _AT_ONCE = 500
 took ten times as long as three times 500."""
 _ARTICULATION = np.array([1.7, 1.25, 1.25])
 """How much further than the landmarks say lips are asked to move across, up and down, and in depth:
-networks move them too little. Finished videos then vary 0.73 times as much as the recordings in the
-mouth's width and 0.82 times in its opening (speech2face evaluate video sync, 40 clips)."""
+networks move them too little. Finished videos then vary 0.75 times as much as the recordings in the
+mouth's width and 0.81 times in its opening (speech2face evaluate video sync, 40 clips)."""
 _HIGHEST = 1.3
 """A rig weight beyond this leaves the range that the rig was designed for."""
 
