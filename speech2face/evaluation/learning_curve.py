@@ -26,11 +26,12 @@ from speech2face.training.speech_corpora import read_both, read_faces
 from speech2face.training.speech_data import Stretch
 from speech2face.training.speech_lag import in_time
 from speech2face.training.speech_recipe import Recipe, read_recipe
+from speech2face.training.systems import RECIPES
 
 NAME = "learning_curve"
 """Of the files that are written."""
 STUDIES = ("people", "look-ahead", "sync", "clips", "seed")
-_RECIPE = Path(__file__).parents[1] / "training" / "recipes" / "speech2landmarks.toml"
+_RECIPE = RECIPES / "speech2landmarks.toml"
 _SIZES = (1, 2, 4)
 """Numbers of people, below all there are."""
 _FEWER = (25, 100)
@@ -239,8 +240,7 @@ def write(found: list[dict[str, Cell]], steps: int, out: Path) -> Table:
             "interval over clips; two seeds say what chance alone changes."
         ),
     )
-    (out / f"{NAME}.md").write_text(table.markdown(), encoding="utf-8")
-    (out / f"{NAME}.json").write_text(table.json(), encoding="utf-8")
+    table.write(out)
     plot(found, out / f"{NAME}.png")
     return table
 

@@ -16,6 +16,7 @@ from speech2face.devices import to_tensor
 from speech2face.face.rig import Rig, load_rig
 from speech2face.generators.ahead import side_by_side
 from speech2face.generators.fast_openings import FastOpenings, prepare_openings
+from speech2face.generators.warp.eyes import image_tensor
 from speech2face.landmarks import FAST_KEYPOINTS
 from speech2face.models.fast import FastConfig, FastGenerator, FastState
 from speech2face.models.fast_motion import square_border
@@ -52,9 +53,8 @@ class Fast:
     def encode(self, portrait: Portrait) -> FastPortrait:
         """Look at the portrait once."""
         size = len(portrait.crop)
-        picture = torch.from_numpy(portrait.crop.copy()).to(self.device)
         points = to_tensor(named_keypoints(portrait.mesh, size), self.device)
-        image = picture.permute(2, 0, 1)[None].float() / 255
+        image = image_tensor(portrait.crop, self.device)
         state = self.network.encode(image, points[None], _border(portrait, self.device))
         openings = prepare_openings(portrait, self.rig, self.device)
         return FastPortrait(state=state, openings=openings)

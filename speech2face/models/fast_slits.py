@@ -26,17 +26,10 @@ def places(mesh_points: np.ndarray) -> list[int]:
     return [order[int(point)] for point in mesh_points]
 
 
-SLITS = tuple(
-    (places(upper), places(lower))
-    for upper, lower in (
-        (landmarks.UPPER_LIP_INNER, landmarks.LOWER_LIP_INNER),
-        (landmarks.LEFT_UPPER_LID, landmarks.LEFT_LOWER_LID),
-        (landmarks.RIGHT_UPPER_LID, landmarks.RIGHT_LOWER_LID),
-    )
-)
+SLITS = tuple((places(upper), places(lower)) for upper, lower in landmarks.SLITS)
 """Mouth, left eye, right eye: places of the edges' points, from left to right."""
 _OUTER_LIPS = places(landmarks.UPPER_LIP_OUTER), places(landmarks.LOWER_LIP_OUTER)
-IRISES = places(landmarks.LEFT_IRIS), places(landmarks.RIGHT_IRIS)
+IRISES = tuple(places(ring) for ring in landmarks.IRIS_RINGS)
 _EYE_CORNERS = places(np.array([33, 263]))
 
 

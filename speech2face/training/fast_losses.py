@@ -19,8 +19,7 @@ from speech2face.training.fast_pairs import PairBatch
 
 _FEATURES = (
     (landmarks.UPPER_LIP_OUTER, landmarks.LOWER_LIP_OUTER),
-    (landmarks.LEFT_UPPER_LID, landmarks.LEFT_LOWER_LID),
-    (landmarks.RIGHT_UPPER_LID, landmarks.RIGHT_LOWER_LID),
+    *landmarks.LIDS,
 )
 _MARGIN = 0.1
 """Mouth and eyes are looked at with so much of what surrounds them (units)."""

@@ -18,10 +18,6 @@ from speech2face.types import Portrait
 
 LASHES = 0.10
 """Lashes reach this far (half widths of the eye) over the tracked edge of a lid."""
-LIDS = (
-    (landmarks.LEFT_UPPER_LID, landmarks.LEFT_LOWER_LID, landmarks.LEFT_IRIS),
-    (landmarks.RIGHT_UPPER_LID, landmarks.RIGHT_LOWER_LID, landmarks.RIGHT_IRIS),
-)
 _IRIS_MARGIN = 1.12
 """The dark rim of the iris lies just outside the tracked ring."""
 SHIFT_PER_DEGREE = 0.0115
@@ -99,7 +95,7 @@ def prepare_eyes(
 ) -> tuple[Eye, Eye]:
     """Look at a portrait's left and right eye, moved by those control points that are seen."""
     crop, flat, eyes = portrait.crop, points.pixels, []
-    for upper, lower, iris in LIDS:
+    for (upper, lower), iris in zip(landmarks.LIDS, landmarks.IRIS_RINGS, strict=True):
         width = float(np.linalg.norm(flat[upper[-1]] - flat[upper[0]]))
         eyeball = find_eyeball(flat[iris], width, device)
         outline = np.concatenate([flat[upper], flat[lower][::-1]])

@@ -17,7 +17,7 @@ from speech2face.devices import to_tensor
 from speech2face.face.normalize import fit_head
 from speech2face.face.rig import Rig, load_rig
 from speech2face.generators.ahead import side_by_side
-from speech2face.generators.warp.eyes import LIDS, Eye, image_tensor, prepare_eyes
+from speech2face.generators.warp.eyes import Eye, image_tensor, prepare_eyes
 from speech2face.generators.warp.fields import Patch, make_patch
 from speech2face.generators.warp.latents import GAZE, POSE, SHIFT, WarpLatents
 from speech2face.generators.warp.mouth import (
@@ -211,8 +211,6 @@ def _base_cell(size: int) -> int:
 
 def _base_members(points: ControlPoints) -> Int[np.ndarray, " members"]:
     """Choose the points that move the whole crop: all but the edges of slits and the irises."""
-    edges = [landmarks.UPPER_LIP_INNER, landmarks.LOWER_LIP_INNER]
-    edges += [edge for upper, lower, _ in LIDS for edge in (upper, lower)]
-    inner = np.concatenate([edge[1:-1] for edge in edges])
+    inner = np.concatenate([edge[1:-1] for slit in landmarks.SLITS for edge in slit])
     irises = np.arange(landmarks.SURFACE_POINTS, landmarks.MESH_POINTS)
     return np.setdiff1d(np.flatnonzero(points.seen), np.concatenate([inner, irises]))

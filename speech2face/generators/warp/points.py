@@ -52,10 +52,7 @@ _LID_FALL = 2.5
 """How fast that motion falls with the distance: the lid's own skin unfolds, what is above it hardly
 follows, or else brow and shadow would come down with the lid."""
 
-_LIDS = (
-    ("eyeBlink_R", landmarks.LEFT_UPPER_LID, landmarks.LEFT_LOWER_LID),
-    ("eyeBlink_L", landmarks.RIGHT_UPPER_LID, landmarks.RIGHT_LOWER_LID),
-)
+_BLINKS = ("eyeBlink_R", "eyeBlink_L")
 """The rig's channels name the person's own side: the eye at the image's left is their right one."""
 
 
@@ -79,10 +76,7 @@ class ControlPoints:
     def shape(self, weights: Float[Tensor, "batch channels"]) -> Float[Tensor, "batch points 3"]:
         """Give the points of an expression in the rig's frame; lips and lids never cross."""
         moved = self.rest + torch.einsum("bc,cpx->bpx", weights, self.basis)
-        for upper, lower in (
-            (landmarks.UPPER_LIP_INNER, landmarks.LOWER_LIP_INNER),
-            *((upper, lower) for _, upper, lower in _LIDS),
-        ):
+        for upper, lower in landmarks.SLITS:
             moved = self._part(moved, upper[1:-1], lower[1:-1])
         return moved
 
@@ -177,9 +171,7 @@ def _facing(rig: Rig, mesh: np.ndarray) -> np.ndarray:
     towards = summed[:, 2] / length
     towards *= np.sign(np.median(towards[: landmarks.SURFACE_POINTS]))
     facing = towards > _FACING
-    edges = [landmarks.UPPER_LIP_INNER, landmarks.LOWER_LIP_INNER]
-    edges += [edge for _, upper, lower in _LIDS for edge in (upper, lower)]
-    facing[np.concatenate(edges)] = True
+    facing[np.concatenate([edge for slit in landmarks.SLITS for edge in slit])] = True
     return facing
 
 
@@ -206,7 +198,7 @@ def fit_blinks(rig: Rig, mesh: np.ndarray) -> np.ndarray:
     edge, so that the fold of the lid smooths out instead of being dragged along.
     """
     deltas = rig.deltas.astype(np.float64).copy()
-    for name, upper, lower in _LIDS:
+    for name, (upper, lower) in zip(_BLINKS, landmarks.LIDS, strict=True):
         blink = deltas[rig.index(name)]
         blink[:] = 0
         opening = mesh[lower] - mesh[upper]
