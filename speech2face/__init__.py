@@ -17,8 +17,8 @@ if TYPE_CHECKING:
         Speech2FaceWarning,
         WeightsError,
     )
-    from speech2face.pipeline import Clip, Progress, Speech2Face
-    from speech2face.settings import Settings
+    from speech2face.jobs.animate import Clip, Progress, Speech2Face
+    from speech2face.jobs.settings import Settings
 
 __version__ = "0.1.0"
 

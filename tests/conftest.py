@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from speech2face.face.rig import Rig
     from speech2face.face.track import FaceTracker
     from speech2face.generators.base import Generator
-    from speech2face.pipeline import Speech2Face
+    from speech2face.jobs.animate import Speech2Face
     from speech2face.types import Portrait
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -119,7 +119,7 @@ class Remembering:
 @pytest.fixture(scope="session")
 def engine() -> Speech2Face:
     """Load the shipped pipeline."""
-    from speech2face.pipeline import Speech2Face
+    from speech2face.jobs.animate import Speech2Face
 
     loaded = Speech2Face.from_pretrained("cpu")
     loaded.generator = Remembering(loaded.generator)

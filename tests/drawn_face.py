@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speech2face.evaluation.judge import JudgedTrack
+from speech2face.evaluation.video.judge import JudgedTrack
 from speech2face.face.teacher import BLENDSHAPES, TeacherFace
 from speech2face.geometry import rotation_matrix
 from speech2face.landmarks import LEFT_EYE, MESH_TO_LANDMARKS, RIGHT_EYE

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from speech2face.synthesis.head_assets import LANDMARKS, Head
-from speech2face.synthesis.wardrobe import grid_triangles
+from speech2face.synthesis.heads.head_assets import LANDMARKS, Head
+from speech2face.synthesis.heads.wardrobe import grid_triangles
 
 BROWS = [(1.2, 6.0), (2.4, 6.3), (3.8, 6.3), (4.9, 6.0), (5.8, 5.2)]
 LIPS = [(-2.5, -3.5), (-1.7, -2.8), (-0.7, -2.4), (0, -2.5), (0.7, -2.4), (1.7, -2.8), (2.5, -3.5)]

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from speech2face.face.rig import load_rig
-from speech2face.generators.fast import named_keypoints
-from speech2face.models.fast import FastConfig
+from speech2face.generators.fast.generator import named_keypoints
+from speech2face.generators.fast.network import FastConfig
 from speech2face.synthesis.pairs import IdentityFrames
-from speech2face.training.fast_task import FastRecipe, Phase
+from speech2face.training.fast.task import FastRecipe, Phase
 
 TOY = FastConfig(
     size=64, half=8, quarter=8, eighth=8, shown=4, motion=(8, 8, 8), decoder=(8, 8)

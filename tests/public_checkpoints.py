@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from speech2face.checkpoints.importers.facevid2vid import NETWORKS, expected
-from speech2face.models.facevid2vid import PRESETS, FaceVid2VidConfig
+from speech2face.generators.facevid2vid.importer import NETWORKS, expected
+from speech2face.generators.facevid2vid.network import PRESETS, FaceVid2VidConfig
 
 SADTALKER_NAMES = {"generator": "generator", "kp_detector": "kp_extractor"}
 

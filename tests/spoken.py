@@ -6,7 +6,7 @@ import numpy as np
 
 from speech2face import landmarks
 from speech2face.face.rig import load_rig
-from speech2face.training.speech_data import STEP, Stretch, write_stretch
+from speech2face.training.speech.data import STEP, Stretch, write_stretch
 
 
 def rest_face() -> np.ndarray:

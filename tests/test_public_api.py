@@ -55,7 +55,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     loaded = modules_after("import speech2face")
 
     assert "speech2face" in loaded
-    assert not loaded & {"torch", "numpy", "typer", "speech2face.pipeline"}
+    assert not loaded & {"torch", "numpy", "typer", "speech2face.jobs.animate"}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["animate", "--help"], ["--version"]])

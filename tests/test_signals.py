@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speech2face.controls.signals import STREAMS, bump, bumps, smoothstep, stream, wander
+from speech2face.signals import STREAMS, bump, bumps, smoothstep, stream, wander
 
 SECONDS = np.arange(500) / 25
 

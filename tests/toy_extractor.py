@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from speech2face.generators.facevid2vid import KeypointExtractor
+from speech2face.generators.facevid2vid.generator import KeypointExtractor
+from speech2face.generators.facevid2vid.network import PRESETS, HeadPose
 from speech2face.geometry import identity_grid
-from speech2face.models.facevid2vid import PRESETS, HeadPose
 
 WINDOWS = ((0.0, 0.27), (-0.2, -0.12), (0.2, -0.12), (0.0, 0.45), (0.0, 0.0))
 _WIDTH = 0.16

@@ -7,9 +7,9 @@ import numpy as np
 from drawn_head import drawn_head
 
 from speech2face.face.rig import load_rig
-from speech2face.synthesis.head_model import EYES, FLIP, GUMS, LASH, SKIN, Cards, HeadModel
-from speech2face.synthesis.surfaces import Surface
-from speech2face.synthesis.wardrobe import grid_triangles
+from speech2face.synthesis.heads.head_model import EYES, FLIP, GUMS, LASH, SKIN, Cards, HeadModel
+from speech2face.synthesis.heads.surfaces import Surface
+from speech2face.synthesis.heads.wardrobe import grid_triangles
 
 
 def toy_head(folder: Path) -> HeadModel:

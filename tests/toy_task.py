@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from speech2face.training.loop import LoopConfig, Turn, run
-from speech2face.training.ranks import among_ranks
+from speech2face.training.loop.loop import LoopConfig, Turn, run
+from speech2face.training.loop.ranks import among_ranks
 
 CONFIG = LoopConfig(
     steps=12, rate=3e-2, warmup=3, cooldown=4, average=0.9, every=4, preview_every=4, decay=0.01

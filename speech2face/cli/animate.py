@@ -10,7 +10,7 @@ from speech2face.cli.progress import reporter
 from speech2face.cli.settings_options import with_settings
 
 if TYPE_CHECKING:
-    from speech2face.settings import Settings
+    from speech2face.jobs.settings import Settings
 
 _Portrait = Annotated[
     Path | None,
@@ -55,9 +55,10 @@ def animate(
     """
     places = _inputs(portrait, audio, portrait_option, audio_option)
 
-    from speech2face import devices, preflight
+    from speech2face import devices
     from speech2face.cli.calibrate import ensure_calibrated
-    from speech2face.pipeline import Speech2Face
+    from speech2face.jobs import preflight
+    from speech2face.jobs.animate import Speech2Face
 
     place = devices.resolve(device)
     job = preflight.check(

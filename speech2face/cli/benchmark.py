@@ -20,9 +20,9 @@ from speech2face.cli import options
 from speech2face.cli.settings_options import with_settings
 
 if TYPE_CHECKING:
-    from speech2face.pipeline import Progress
-    from speech2face.preflight import Job
-    from speech2face.settings import Settings
+    from speech2face.jobs.animate import Progress
+    from speech2face.jobs.preflight import Job
+    from speech2face.jobs.settings import Settings
 
 _MEGA = 1_000_000
 
@@ -61,9 +61,9 @@ def benchmark(
     from speech2face import devices
     from speech2face.cli.calibrate import ensure_calibrated
     from speech2face.face.torchvision_compat import ensure_torchvision
+    from speech2face.jobs.animate import Speech2Face
+    from speech2face.jobs.preflight import check
     from speech2face.media.ffmpeg import input_file, run_ffmpeg
-    from speech2face.pipeline import Speech2Face
-    from speech2face.preflight import check
 
     # The face detector's libraries are imported when the first face is looked for.
     ensure_torchvision()
@@ -98,7 +98,7 @@ def _refuse() -> NoReturn:
 
 def _print_steps(preset: str, device: str, frames: int, runs: int, *, as_json: bool) -> None:
     from speech2face import devices
-    from speech2face.evaluation.generator_steps import compare_steps
+    from speech2face.evaluation.generators.steps import compare_steps
 
     table = compare_steps(preset, devices.resolve(device), frames=frames, repeats=runs)
     typer.echo(table.json() if as_json else f"{_cpu_name()}\n\n{table.markdown()}")

@@ -65,7 +65,7 @@ def ensure_calibrated(
     name = registry.full_name(generator)
     if name in registry.names():
         return
-    from speech2face.stages.landmarks2keypoints import needs_calibration
+    from speech2face.generators.facevid2vid.drive import needs_calibration
 
     weights = registry.imported_name(name)
     if needs_calibration(weights):
@@ -93,7 +93,7 @@ def _calibrate(
     from speech2face.face.track import FaceTracker
     from speech2face.media.audio import read_speech
     from speech2face.media.image import read_image
-    from speech2face.training import calibration
+    from speech2face.training.calibration import calibrate as calibration
 
     paths = portraits or [calibration.example("portrait.png")]
     tracker = FaceTracker.from_pretrained(device)

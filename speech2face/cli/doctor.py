@@ -112,7 +112,7 @@ def _imported_names() -> list[str]:
 
 def _checkpoint(name: str) -> str:
     from speech2face.checkpoints import library, store
-    from speech2face.stages.landmarks2keypoints import load_calibration, needs_calibration
+    from speech2face.generators.facevid2vid.drive import load_calibration, needs_calibration
 
     found = library.find(name)
     tensors, _ = store.read_config(found.path)

@@ -12,15 +12,15 @@ import typer
 
 _REPORTS = {
     "speech2landmarks": (
-        "speech2face.evaluation.speech2landmarks",
+        "speech2face.evaluation.speech.speech2landmarks",
         "How well lips are read from sound: held-out people and clips, noise, languages.",
     ),
     "video": (
-        "speech2face.evaluation.report",
+        "speech2face.evaluation.video.report",
         "Finished videos by an independent judge: sync, silence, motion, blinks, emotion, seam.",
     ),
     "generators": (
-        "speech2face.evaluation.generators",
+        "speech2face.evaluation.generators.report",
         "Generators side by side on held-out faces: pictures, landmarks, identity.",
     ),
 }

@@ -48,14 +48,14 @@ def finetune(
     import torch
 
     from speech2face.errors import InputError
-    from speech2face.evaluation.finetuned import finetuned_table
+    from speech2face.evaluation.speech.finetuned import finetuned_table
     from speech2face.media.output import atomic_output, check_output
     from speech2face.stages.speech2landmarks import Speech2Landmarks
-    from speech2face.training.loop import Report, run
-    from speech2face.training.speech2landmarks import open_task, read_recipe
-    from speech2face.training.speech_recipe import for_material
+    from speech2face.training.loop.loop import Report, run
+    from speech2face.training.speech.recipe import for_material
+    from speech2face.training.speech.speech2landmarks import open_task, read_recipe
+    from speech2face.training.speech.talking_videos import known
     from speech2face.training.systems import find_recipe
-    from speech2face.training.talking_videos import known
 
     plan = read_recipe(find_recipe(recipe))
     check_output(output, overwrite=overwrite)

@@ -11,7 +11,7 @@ from speech2face.cli import options
 from speech2face.cli.progress import counting
 
 if TYPE_CHECKING:
-    from speech2face.training.talking_videos import Prepared
+    from speech2face.training.speech.talking_videos import Prepared
 
 _SOME_FAILED = 9
 
@@ -81,8 +81,8 @@ def prepare(
 
 
 def _corpora(data: Path, output: Path, names: Sequence[str], recipe: str) -> None:
-    from speech2face.training.speech2landmarks import read_recipe
-    from speech2face.training.speech_corpora import prepare_corpora
+    from speech2face.training.speech.corpora import prepare_corpora
+    from speech2face.training.speech.speech2landmarks import read_recipe
     from speech2face.training.systems import find_recipe
 
     for name, count in prepare_corpora(data, output, read_recipe(find_recipe(recipe)), names):
@@ -102,8 +102,8 @@ def prepare_videos(
     from speech2face import devices
     from speech2face.errors import Speech2FaceError
     from speech2face.face.track import FaceTracker
-    from speech2face.training.lateness import Lateness
-    from speech2face.training.talking_videos import known, prepare_video
+    from speech2face.training.speech.lateness import Lateness
+    from speech2face.training.speech.talking_videos import known, prepare_video
 
     tracker = FaceTracker.from_pretrained(devices.resolve(device))
     lateness = Lateness() if lag else None

@@ -17,7 +17,7 @@ from typer import Option
 from speech2face.cli.options import RUN
 
 if TYPE_CHECKING:
-    from speech2face.settings import Settings
+    from speech2face.jobs.settings import Settings
 
 _CONTROL, _PICTURE = "What the face does", "The picture"
 
@@ -154,7 +154,7 @@ def with_settings(
 
 def _settings(chosen: dict[str, Any]) -> "Settings":
     from speech2face.controls.timeline import Timeline
-    from speech2face.settings import Settings
+    from speech2face.jobs.settings import Settings
 
     if chosen.get("timeline") is not None:
         chosen["timeline"] = Timeline.read(chosen["timeline"])

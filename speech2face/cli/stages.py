@@ -11,7 +11,7 @@ from speech2face.cli.progress import reporter
 from speech2face.cli.settings_options import with_settings
 
 if TYPE_CHECKING:
-    from speech2face.settings import Settings
+    from speech2face.jobs.settings import Settings
     from speech2face.types import Portrait, Speech
 
 _PortraitOption = Annotated[
@@ -49,9 +49,9 @@ def landmarks(
     from speech2face import devices
     from speech2face.face.neutral import speaking_rest
     from speech2face.face.rig import load_rig
+    from speech2face.jobs.animate import scaled
     from speech2face.media.audio import read_speech
     from speech2face.media.output import check_output
-    from speech2face.pipeline import scaled
     from speech2face.stages.artifacts import save_track
     from speech2face.stages.speech2landmarks import Speech2Landmarks
 
@@ -97,9 +97,9 @@ def latents(
     from speech2face import devices
     from speech2face.cli.calibrate import ensure_calibrated
     from speech2face.controls.director import direct
-    from speech2face.controls.pose_video import follow_pose
     from speech2face.face.track import FaceTracker
     from speech2face.generators.registry import require
+    from speech2face.jobs.pose_video import follow_pose
     from speech2face.media.audio import read_speech
     from speech2face.media.output import check_output
     from speech2face.stages.artifacts import load_track, save_track
@@ -146,11 +146,11 @@ def render(
     """Stage 3: the generator draws the PORTRAIT as LATENTS say, as a video without sound."""
     from speech2face import devices
     from speech2face.generators.registry import create
+    from speech2face.jobs.animate import Clip, at_rate
+    from speech2face.jobs.provenance import SYNTHETIC_TAGS
     from speech2face.media.container import require_mp4_name
     from speech2face.media.encode import VideoWriter
     from speech2face.media.output import check_output
-    from speech2face.pipeline import Clip, at_rate
-    from speech2face.provenance import SYNTHETIC_TAGS
     from speech2face.stages.artifacts import load_track
     from speech2face.timing import frames_for
     from speech2face.types import LatentTrack
@@ -191,8 +191,8 @@ def mux(
 
     Sound that MP4 cannot hold becomes AAC of its own rate and channels.
     """
+    from speech2face.jobs.provenance import SYNTHETIC_TAGS
     from speech2face.media.mux import mux as join
-    from speech2face.provenance import SYNTHETIC_TAGS
 
     join(video, audio, output, overwrite, SYNTHETIC_TAGS)
     typer.echo(output)
@@ -201,7 +201,7 @@ def mux(
 def _portrait(path: Path, settings: "Settings") -> "Portrait":
     from speech2face.face.portrait import prepare_portrait
     from speech2face.face.track import FaceTracker
-    from speech2face.preflight import read_portrait
+    from speech2face.jobs.preflight import read_portrait
 
     return prepare_portrait(
         read_portrait(path, settings),

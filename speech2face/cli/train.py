@@ -52,8 +52,8 @@ def train(
     import torch
 
     from speech2face.errors import InputError
-    from speech2face.training.loop import Report, run
-    from speech2face.training.ranks import among_ranks
+    from speech2face.training.loop.loop import Report, run
+    from speech2face.training.loop.ranks import among_ranks
     from speech2face.training.systems import find_recipe, read_training
 
     if threads is not None:

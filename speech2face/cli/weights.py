@@ -85,7 +85,7 @@ def bring(
     --name sadtalker
     """
     from speech2face.checkpoints import library
-    from speech2face.checkpoints.importers.facevid2vid import convert
+    from speech2face.generators.facevid2vid.importer import convert
 
     path = library.prepare_folder(name=name, overwrite=overwrite)
     converted = convert(files, size=size, licence=licence)

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from speech2face.controls.prosody import Prosody
-from speech2face.controls.signals import bump
 from speech2face.errors import InputError, Speech2FaceWarning
+from speech2face.signals import bump
 
 Blinks = Literal["natural", "off"] | float | tuple[float, ...]
 """How to blink: by nature, never, a rate per minute, or at given seconds."""

@@ -12,9 +12,9 @@ from speech2face.controls.emotion import living_emotion, parse_emotion
 from speech2face.controls.gaze import eyes_in_head, natural_gaze, parse_gaze
 from speech2face.controls.pose import natural_brow, natural_pose, parse_pose
 from speech2face.controls.prosody import Prosody, analyse
-from speech2face.controls.signals import stream
 from speech2face.controls.timeline import Timeline, check_strength, constant, sample
 from speech2face.errors import InputError
+from speech2face.signals import stream
 from speech2face.timing import MOTION_FPS, SPEECH_RATE
 from speech2face.types import ControlTrack, Speech
 

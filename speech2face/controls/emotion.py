@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
-from speech2face.controls.signals import wander
 from speech2face.errors import InputError
+from speech2face.signals import wander
 from speech2face.types import EMOTIONS
 
 STRONGEST = 1.5

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Float
 
 from speech2face.controls.prosody import Prosody
-from speech2face.controls.signals import smoothstep, wander
 from speech2face.errors import InputError
+from speech2face.signals import smoothstep, wander
 
 GAZE_LIMITS = (25.0, 15.0)
 """How far eyes turn: degrees to either side, degrees up or down."""

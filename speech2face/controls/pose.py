@@ -15,8 +15,8 @@ from jaxtyping import Float
 from scipy import ndimage
 
 from speech2face.controls.prosody import RATE, Prosody
-from speech2face.controls.signals import bumps, smoothstep, wander
 from speech2face.errors import InputError
+from speech2face.signals import bumps, smoothstep, wander
 
 POSE_LIMITS = (8.0, 5.0, 4.0)
 """Degrees of yaw, pitch and roll that natural motion never passes at strength 1."""

@@ -37,8 +37,8 @@ from speech2face.controls.blink import Blinks, check_rate, check_times, parse_bl
 from speech2face.controls.emotion import parse_emotion
 from speech2face.controls.gaze import check_gaze, parse_gaze
 from speech2face.controls.pose import parse_pose
-from speech2face.controls.signals import smoothstep
 from speech2face.errors import InputError
+from speech2face.signals import smoothstep
 from speech2face.types import EMOTIONS
 
 VERSION = 1

@@ -1,6 +1,6 @@
 """The face rig: a neutral face mesh and what each expression channel adds to it.
 
-Made by `python -m speech2face.synthesis.rig`; its model card is `pretrained/rig.md`. Channel names
+Made by `python -m make.rig`; its model card is `pretrained/rig.md`. Channel names
 follow Apple's ARKit face anchors; `_L` and `_R` are the person's own left and right, so that `_L`
 lies at the right of the image.
 """

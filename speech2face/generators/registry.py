@@ -9,12 +9,12 @@ from speech2face.checkpoints import library
 from speech2face.checkpoints.store import manifest
 from speech2face.errors import InputError
 from speech2face.generators.base import Generator
-from speech2face.generators.facevid2vid import FaceVid2Vid
+from speech2face.generators.facevid2vid.generator import FaceVid2Vid
 from speech2face.generators.warp.generator import WarpGenerator
 
 WARP, FAST = "warp", "facevid2vid:fast"
 _FAMILY = "facevid2vid"
-_FAST_MODULE = "speech2face.generators.fast"
+_FAST_MODULE = "speech2face.generators.fast.generator"
 _SHIPPED = {WARP: ("rig", "mouth"), FAST: ("rig", "fast")}
 """The shipped weights that each of our generators reads."""
 

@@ -7,10 +7,10 @@ import torch
 
 from speech2face.face.rig import Rig
 from speech2face.generators.base import Generator
-from speech2face.generators.facevid2vid import FaceVid2Vid, load_extractor
+from speech2face.generators.facevid2vid.drive import KeypointFit
+from speech2face.generators.facevid2vid.generator import FaceVid2Vid, load_extractor
 from speech2face.generators.registry import FAST, WARP, full_name, imported_name
-from speech2face.stages.landmarks2keypoints import KeypointFit
-from speech2face.stages.landmarks2latents import Landmarks2Latents
+from speech2face.motion.solve import Landmarks2Latents
 from speech2face.types import ControlTrack, LandmarkTrack, LatentTrack, Portrait, Speech
 
 
@@ -51,7 +51,7 @@ def create_fit(
     if name == WARP:
         return Landmarks2Latents()
     if name == FAST:
-        return import_module("speech2face.stages.landmarks2named").Landmarks2Named()
+        return import_module("speech2face.generators.fast.drive").Landmarks2Named()
     weights = imported_name(name)
     if isinstance(generator, FaceVid2Vid):
         return KeypointFit.from_weights(weights, generator.extractor)

@@ -17,10 +17,10 @@ from speech2face.face.normalize import pose_of
 from speech2face.face.portrait import cut_portrait
 from speech2face.face.track import FaceTracker
 from speech2face.generators.warp.generator import WarpGenerator, WarpState
-from speech2face.generators.warp.latents import WarpLatents
 from speech2face.media.image import read_image
-from speech2face.synthesis.expressions import draw_expression
+from speech2face.motion.motion import WarpLatents
 from speech2face.synthesis.flows import flows_by_sources
+from speech2face.synthesis.heads.expressions import draw_expression
 from speech2face.synthesis.held_out import is_stranger
 from speech2face.synthesis.pairs import FRAME_SIZE, IdentityFrames
 from speech2face.types import Face, Portrait

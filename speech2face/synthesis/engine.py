@@ -19,9 +19,9 @@ from typing import Protocol, runtime_checkable
 from speech2face.errors import InputError, OutputError
 from speech2face.media.output import atomic_output
 from speech2face.synthesis.animated import AnimatedPhotographs
+from speech2face.synthesis.heads.rendered import RenderedHeads
 from speech2face.synthesis.pairs import KINDS, IdentityFrames, write_identity
 from speech2face.synthesis.recordings import Recordings
-from speech2face.synthesis.rendered import RenderedHeads
 
 _LOG = logging.getLogger(__name__)
 _MANIFEST = "synthesis.json"

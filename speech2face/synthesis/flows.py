@@ -13,9 +13,9 @@ from jaxtyping import Bool, Float, Int, UInt8
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from speech2face.synthesis.head_model import EYES
+from speech2face.synthesis.heads.head_model import EYES
+from speech2face.synthesis.heads.zbuffer import Fragments
 from speech2face.synthesis.pairs import FLOW_SIZE
-from speech2face.synthesis.zbuffer import Fragments
 
 _MEETS = 1.0
 """Pixels at rest from which on two frames show different points."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from speech2face.configs import from_table, read_table
 from speech2face.errors import InputError
-from speech2face.training.loop_config import LoopConfig
-from speech2face.training.task import AdversarialTask, Task
-from speech2face.training.toml_config import from_table, read_table
+from speech2face.training.loop.config import LoopConfig
+from speech2face.training.loop.task import AdversarialTask, Task
 
 RECIPES = Path(__file__).with_name("recipes")
 """Folder of the shipped recipes."""
@@ -31,7 +31,7 @@ class Training:
 
 
 def _speech2landmarks(table: dict[str, Any], where: str) -> Training:
-    from speech2face.training import speech2landmarks as system  # noqa: PLC0415 - only if wanted
+    from speech2face.training.speech import speech2landmarks as system  # noqa: PLC0415 - only if wanted
 
     recipe = from_table(system.Recipe, table, where)
     return Training(
@@ -41,7 +41,7 @@ def _speech2landmarks(table: dict[str, Any], where: str) -> Training:
 
 
 def _sync(table: dict[str, Any], where: str) -> Training:
-    from speech2face.training import sync as system  # noqa: PLC0415 - only if wanted
+    from speech2face.training.speech import sync as system  # noqa: PLC0415 - only if wanted
 
     recipe = from_table(system.SyncRecipe, table, where)
     return Training(
@@ -51,7 +51,7 @@ def _sync(table: dict[str, Any], where: str) -> Training:
 
 
 def _fast(table: dict[str, Any], where: str) -> Training:
-    from speech2face.training import fast as system  # noqa: PLC0415 - only if wanted
+    from speech2face.training.fast import open as system  # noqa: PLC0415 - only if wanted
 
     recipe = from_table(system.FastRecipe, table, where)
     return Training(

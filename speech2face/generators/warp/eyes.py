@@ -12,8 +12,8 @@ from torch import Tensor
 from speech2face import landmarks
 from speech2face.generators.warp.mouth import crop_grid
 from speech2face.generators.warp.openings import Opening, eye_opening, move_back
-from speech2face.generators.warp.points import ControlPoints
 from speech2face.geometry import warp
+from speech2face.motion.points import ControlPoints
 from speech2face.types import Portrait
 
 LASHES = 0.10

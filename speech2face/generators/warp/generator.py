@@ -19,7 +19,6 @@ from speech2face.face.rig import Rig, load_rig
 from speech2face.generators.ahead import side_by_side
 from speech2face.generators.warp.eyes import Eye, image_tensor, prepare_eyes
 from speech2face.generators.warp.fields import Patch, make_patch
-from speech2face.generators.warp.latents import GAZE, POSE, SHIFT, WarpLatents
 from speech2face.generators.warp.mouth import (
     MouthFrame,
     MouthInterior,
@@ -33,9 +32,10 @@ from speech2face.generators.warp.openings import (
     mouth_opening,
     move_back,
 )
-from speech2face.generators.warp.points import ControlPoints, control_points
 from speech2face.generators.warp.slits import Slit
 from speech2face.geometry import warp
+from speech2face.motion.motion import GAZE, POSE, SHIFT, WarpLatents
+from speech2face.motion.points import ControlPoints, control_points
 from speech2face.types import Portrait
 
 _CHIN = 152

@@ -13,9 +13,9 @@ from torch import Tensor
 from speech2face import landmarks
 from speech2face.devices import to_tensor
 from speech2face.generators.warp.fields import Patch, make_patch
-from speech2face.generators.warp.points import ControlPoints
 from speech2face.generators.warp.slits import Slit, locate
 from speech2face.geometry import warp
+from speech2face.motion.points import ControlPoints
 
 _SLIT_CELLS = 64
 """Nodes along the width of a slit's patches: an eye is some 35 of them wide."""

@@ -1,1 +1,0 @@
-"""Importers: public checkpoints, read without running anything in them, become weights of ours."""

@@ -1,0 +1,1 @@
+"""Generators side by side on held-out faces: pictures, landmarks, identity, speed of steps."""

@@ -1,0 +1,1 @@
+"""Speech2Landmarks measured: held-out people and clips, noise, languages, streaming."""

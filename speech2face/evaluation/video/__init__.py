@@ -1,0 +1,1 @@
+"""Finished videos measured by an independent judge."""

@@ -1,0 +1,178 @@
+"""Landmarks2Latents: landmarks and controls become the latents of one generator.
+
+For the warp generator the latents are rig weights, so the stage is a solve and not a network: the
+weights whose landmarks lie nearest to those asked for, within bounds, with the gap of the lips
+weighted so that closures stay closures. Emotion, blink, brows, gaze and pose are added on their own
+channels; how emotion changes the lips' own movement is in `lip_dynamics`, and the solve
+knows what else it does to the lips and closes them all the same.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from speech2face import landmarks
+from speech2face.errors import InputError
+from speech2face.face.neutral import (
+    OPENING_CHANNELS,
+    bounded_least_squares,
+    eye_unit,
+    source_opening,
+    speaking_rest,
+)
+from speech2face.face.normalize import normalize
+from speech2face.face.rig import Rig, load_rig
+from speech2face.motion.expressions import expression_weights
+from speech2face.motion.lip_dynamics import felt_movement, pressed_lips
+from speech2face.motion.motion import WarpLatents
+from speech2face.types import ControlTrack, LandmarkTrack, LatentTrack, Portrait, Speech
+
+_MOUTH_CHANNELS = ("jaw", "mouth")
+"""Prefixes of the channels that speech may move."""
+_AT_ONCE = 500
+"""Frames solved at once, which do not depend on each other. More leave the processor's caches: 1500
+took ten times as long as three times 500."""
+_ARTICULATION = np.array([1.7, 1.25, 1.25])
+"""How much further than the landmarks say lips are asked to move across, up and down, and in depth:
+networks move them too little. Finished videos then vary 0.75 times as much as the recordings in the
+mouth's width and 0.81 times in its opening (speech2face evaluate video sync, 40 clips)."""
+_HIGHEST = 1.3
+"""A rig weight beyond this leaves the range that the rig was designed for."""
+
+_LIP_WEIGHT, _JAW_WEIGHT, _DEPTH_SHARE = 1.0, 0.25, 0.35
+"""Price of an error of lips, of the jaw line, and of their depth, which a picture shows least."""
+_GAP_WEIGHT, _WIDTH_WEIGHT = 4.0, 4.0
+"""The same of the lips' gap, which is looked at most, and of the mouth's width: without a price of
+its own a mouth narrowed by 0.7 of what was asked, and rounded vowels stayed wide."""
+_RIDGE = 2e-3
+"""Price of a weight of 1 against an error of one eye distance at one landmark."""
+_RARE = ("mouthShrug", "mouthLeft", "mouthRight", "mouthClose", "jawLeft", "jawRight", "jawForward")
+_RARE_RIDGE = 2e-2
+"""The same for channels that speech moves little and that a tracker's noise could be read as."""
+
+_BROW = {"browInnerUp_L": 0.35, "browInnerUp_R": 0.35, "browOuterUp_L": 0.45, "browOuterUp_R": 0.45}
+"""Rig weights of a full brow raise in speech."""
+_LID_PER_DEGREE = 0.018
+"""Upper lids follow the gaze: share of a blink for each degree downwards."""
+
+
+class Landmarks2Latents:
+    """Fits rig weights, the latents of the warp generator, to landmarks and controls."""
+
+    space = "warp"
+
+    def __init__(self) -> None:
+        """Read the rig."""
+        self.rig: Rig = load_rig()
+
+    def __call__(
+        self,
+        track: LandmarkTrack,
+        controls: ControlTrack,
+        portrait: Portrait,
+        speech: Speech | None = None,
+    ) -> LatentTrack:
+        """Turn landmarks and controls into latents of the same length.
+
+        Args:
+            track: Normalized landmarks of the portrait's face while it speaks.
+            controls: What the director asks for, at the same rate.
+            portrait: Whose latents these are: they are relative to what the portrait shows.
+            speech: Not needed here: rig weights follow from the landmarks alone.
+
+        Raises:
+            InputError: Landmarks and controls differ in rate or length.
+        """
+        del speech
+        if len(track) != len(controls) or track.fps != controls.fps:
+            msg = (
+                f"landmarks have {len(track)} frames at {track.fps} a second, controls "
+                f"{len(controls)} at {controls.fps}; make both from the same sound"
+            )
+            raise InputError(msg)
+        rest = speaking_rest(portrait.face.mesh, self.rig)
+        spoken_lips = track.points - rest
+        moved = felt_movement(spoken_lips, controls.emotion, track.fps)
+        emotion = expression_weights(self.rig, controls.emotion)
+        emotion = (emotion + pressed_lips(self.rig, spoken_lips, controls.emotion)).astype(float)
+        windows = [slice(at, at + _AT_ONCE) for at in range(0, len(track), _AT_ONCE)]
+        spoken = [self._mouth(moved[part], portrait, rest, emotion[part]) for part in windows]
+        weights = np.concatenate(spoken) + emotion
+        self._upper_face(weights, controls)
+        latents = WarpLatents(
+            weights=weights.astype(np.float32), gaze=controls.gaze, pose=controls.pose
+        )
+        return LatentTrack(values=latents.pack(), space=self.space, fps=track.fps)
+
+    def _mouth(
+        self,
+        offsets: Float[np.ndarray, "frames 70 3"],
+        portrait: Portrait,
+        rest: Float[np.ndarray, "70 3"],
+        emotion: Float[np.ndarray, "frames channels"],
+    ) -> Float[np.ndarray, "frames channels"]:
+        """Fit the speech channels to movements from `rest`, given what emotion does to the lips."""
+        rig = self.rig
+        channels = [
+            i for i, name in enumerate(rig.names) if name.startswith(_MOUTH_CHANNELS)
+        ]  # fmt: skip
+        wanted = (rest + _ARTICULATION * offsets - normalize(portrait.face.mesh)).astype(np.float64)
+        effect = landmarks.from_mesh(rig.deltas).astype(np.float64) / eye_unit(portrait.face.mesh)
+        price = _prices()
+        reach = (effect[channels] * price).reshape(len(channels), -1)
+        rare = [rig.names[channel].startswith(_RARE) for channel in channels]
+        hessian = reach @ reach.T + np.diag(np.where(rare, _RARE_RIDGE, _RIDGE))
+        linear = (wanted * price).reshape(len(wanted), -1) @ reach.T
+        # A smile may widen what speech narrows; what it parts speech must close.
+        gaps = _gaps(wanted) - emotion @ _gaps(effect)
+        for span, measure, weight in (
+            (gaps, _gaps, _GAP_WEIGHT), (_widths(wanted), _widths, _WIDTH_WEIGHT),
+        ):  # fmt: skip
+            span_reach = weight * measure(effect)[channels]
+            hessian = hessian + span_reach @ span_reach.T
+            linear = linear + weight * span @ span_reach.T
+        # Lips that the portrait holds apart may close: that far, opening channels may go below 0.
+        opens = np.isin(rig.names, OPENING_CHANNELS)
+        low = np.where(opens, -source_opening(portrait.face.mesh, rig), 0.0)[channels]
+        # What emotion opens speech may close again.
+        low = low - np.maximum(np.where(opens, emotion, 0.0), 0.0)[:, channels]
+        result = np.zeros((len(wanted), len(rig.names)))
+        result[:, channels] = bounded_least_squares(
+            hessian, linear, low, np.full(len(channels), _HIGHEST)
+        )
+        return result
+
+    def _upper_face(
+        self, weights: Float[np.ndarray, "frames channels"], controls: ControlTrack
+    ) -> None:
+        """Add brows and lids to the weights, in place."""
+        rig = self.rig
+        for name, weight in _BROW.items():
+            weights[:, rig.index(name)] += weight * controls.brow
+        down = np.maximum(-controls.gaze[:, 1], 0) * _LID_PER_DEGREE
+        # The rig names the person's own sides: their right eye is at the image's left.
+        for column, name in enumerate(("eyeBlink_R", "eyeBlink_L")):
+            closing = np.maximum(controls.blink[:, column], down)
+            weights[:, rig.index(name)] = np.clip(weights[:, rig.index(name)] + closing, 0, 1)
+            wide = rig.index(name.replace("Blink", "Wide"))
+            squint = rig.index(name.replace("Blink", "Squint"))
+            weights[:, [wide, squint]] *= (1 - controls.blink[:, column])[:, None]
+
+
+def _gaps(points: Float[np.ndarray, "some 70 3"]) -> Float[np.ndarray, "some gaps"]:
+    """Measure the gaps of the lips, or how displacements change them."""
+    upper, lower = np.array(landmarks.INNER_LIP_GAPS).T
+    return points[:, lower, 1] - points[:, upper, 1]
+
+
+def _widths(points: Float[np.ndarray, "some 70 3"]) -> Float[np.ndarray, "some widths"]:
+    """Measure the mouth's widths, or how displacements change them."""
+    left, right = np.array(landmarks.LIP_CORNERS).T
+    return points[:, right, 0] - points[:, left, 0]
+
+
+def _prices() -> Float[np.ndarray, "70 3"]:
+    price = np.zeros((landmarks.LANDMARKS, 3))
+    price[landmarks.MOUTH] = _LIP_WEIGHT
+    price[landmarks.JAW_LINE] = _JAW_WEIGHT
+    price[:, 2] *= _DEPTH_SHARE
+    return price

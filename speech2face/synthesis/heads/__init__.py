@@ -1,0 +1,1 @@
+"""Rendered heads: people drawn from the head model, posed, rasterised and shaded."""

@@ -1,0 +1,257 @@
+"""Calibration: our landmarks learn the keypoints of an imported checkpoint, without a data set.
+
+The warp generator animates portraits; the checkpoint's own motion extractor reads head pose and
+deformation off the frames; a linear map (ridge regression) and a small network on top of it are
+fitted to what was read. The distance counts where it matters: at the posed keypoints.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+import speech2face
+from speech2face.checkpoints import library
+from speech2face.checkpoints.store import read_config
+from speech2face.devices import to_tensor
+from speech2face.errors import InputError
+from speech2face.face.rig import load_rig
+from speech2face.generators.facevid2vid.drive import (
+    KIND,
+    SKIN,
+    MotionReader,
+    keypoint_motion,
+    ride_surface,
+)
+from speech2face.generators.facevid2vid.drive_network import (
+    ANGLES,
+    Landmarks2Keypoints,
+    Landmarks2KeypointsConfig,
+)
+from speech2face.generators.facevid2vid.generator import KeypointExtractor, load_extractor
+from speech2face.generators.facevid2vid.network import HeadPose
+from speech2face.generators.warp.generator import WarpGenerator
+from speech2face.motion.motion import WarpLatents
+from speech2face.training.calibration.fit import (
+    CalibrationPlan,
+    Rows,
+    Told,
+    errors_of,
+    measure,
+    predict,
+    ridge,
+    train,
+)
+from speech2face.training.calibration.motion import (
+    RANDOM,
+    SPOKEN,
+    Motion,
+    plan_motion,
+)
+from speech2face.types import Portrait, Speech
+
+_AT_ONCE = 8
+"""Frames drawn and read at once."""
+_TEST, _CHOOSE = 0.2, 0.15
+"""Shares of the rows that test, and that choose strength and duration of the fit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibrated:
+    """A fitted network and how far it is from what the checkpoint reads."""
+
+    network: Landmarks2Keypoints
+    errors: dict[str, dict[str, float]]
+    """Mean distance of keypoints, in pixels of a picture of 256, in frames that were held out: for
+    each way to predict them, of speech and of designed and random faces."""
+    path: Path | None = None
+    """Where the network has been stored."""
+
+    def table(self) -> str:
+        """Write the errors as a table."""
+        lines = [f"{'held out, pixels at 256':<28}{'speech':>9}{'faces':>9}"]
+        lines += [
+            f"{name:<28}{row['speech']:9.3f}{row['faces']:9.3f}"
+            for name, row in self.errors.items()
+        ]
+        return "\n".join(lines)
+
+
+def example(name: str) -> Path:
+    """Find a file of the examples: inside the installed package, else of the checkout.
+
+    Raises:
+        InputError: It is in neither.
+    """
+    package = Path(speech2face.__file__).parent
+    for folder in (package / "examples", package.parent / "examples"):
+        if (folder / name).is_file():
+            return folder / name
+    msg = (
+        f"the example {name} is not installed; give files of your own: speech2face calibrate "
+        "--portraits FACE.jpg --speech TALK.wav"
+    )
+    raise InputError(msg)
+
+
+def picture_size(weights: str) -> int:
+    """Give the side in pixels at which portraits are to be shown to imported weights."""
+    return int(read_config(library.find(weights).path)[1]["network"]["size"])
+
+
+def calibrate(
+    weights: str,
+    portraits: Sequence[Portrait],
+    speech: Speech,
+    device: torch.device,
+    *,
+    plan: CalibrationPlan | None = None,
+    told: Told | None = None,
+) -> Calibrated:
+    """Fit a network to imported weights and store it beside them.
+
+    Args:
+        weights: Name or path of the weights.
+        portraits: Whom to animate.
+        speech: What they say.
+        device: Where to compute.
+        plan: How to go about it.
+        told: Called as the work goes on.
+
+    Raises:
+        InputError: The weights have no motion extractor, so there is nothing to fit to.
+        WeightsError: The weights are missing or damaged.
+    """  # noqa: DOC502 load_extractor raises it
+    plan = plan or CalibrationPlan()
+    found, extractor = library.find(weights), load_extractor(weights, device)
+    if extractor.estimator is None:
+        msg = (
+            f"facevid2vid:{weights} has no head-pose estimator, so there is nothing to calibrate: "
+            "its keypoints follow the face's surface; to fit them to the network, import the file "
+            "that holds he_estimator along with it"
+        )
+        raise InputError(msg)
+    fitted = fit(extractor, portraits, speech, plan=plan, told=told)
+    config = {
+        "kind": KIND,
+        "network": asdict(fitted.network.config),
+        "fitted_for": found.sha256,
+        "plan": asdict(plan),
+        "errors": fitted.errors,
+        "licence": found.licence,
+        "trained_on": f"{len(portraits)} portraits animated by the warp generator",
+    }
+    path = library.calibration_path(found)
+    library.add(
+        path, fitted.network.state_dict(), config,
+        what=f"Landmarks2Keypoints, fitted to {weights}",
+        command=f"speech2face calibrate --generator facevid2vid:{weights}",
+    )  # fmt: skip
+    return Calibrated(network=fitted.network, errors=fitted.errors, path=path)
+
+
+def fit(
+    extractor: KeypointExtractor,
+    portraits: Sequence[Portrait],
+    speech: Speech,
+    *,
+    plan: CalibrationPlan | None = None,
+    told: Told | None = None,
+) -> Calibrated:
+    """Fit a network to a motion extractor."""
+    plan = plan or CalibrationPlan()
+    say = told or _silent
+    rng = np.random.default_rng(plan.seed)
+    rig = load_rig()
+    motions = [plan_motion(rig, portrait, speech, plan.motion, rng) for portrait in portraits]
+    total, done, rows = sum(map(len, motions)), 0, []
+    for portrait, motion in zip(portraits, motions, strict=True):
+        say_from = partial(_say_from, say, done, total)
+        rows.append(_observe(extractor, portrait, motion, rng, say_from))
+        done += len(motion)
+    config = Landmarks2KeypointsConfig(
+        keypoints=extractor.config.keypoints, landmarks=len(SKIN), sound=motions[0].sound.shape[1]
+    )
+    with torch.random.fork_rng(devices=[]):  # the caller's own randomness stays as it is
+        torch.manual_seed(plan.seed)
+        network = Landmarks2Keypoints(config).to(extractor.device)
+    measure(network, rows)
+    errors = {"no motion": errors_of(rows, lambda row: torch.zeros_like(row.keypoints))}
+    errors["riding on the surface"] = errors_of(rows, lambda row: row.surface)
+    ridge(network, extractor, rows)
+    errors["linear"] = errors_of(rows, lambda row: predict(network, extractor, row))
+    train(network, extractor, rows, plan, say)
+    errors["network"] = errors_of(rows, lambda row: predict(network, extractor, row))
+    deaf = slice(-config.sound, None)
+    errors["network without sound"] = errors_of(
+        rows, lambda row: predict(network, extractor, row, silence=deaf)
+    )
+    return Calibrated(network=network.eval().requires_grad_(requires_grad=False), errors=errors)
+
+
+@torch.no_grad()
+def _observe(
+    extractor: KeypointExtractor,
+    portrait: Portrait,
+    motion: Motion,
+    rng: np.random.Generator,
+    told: Callable[[int], None],
+) -> Rows:
+    """Animate a portrait and read the keypoints off the frames."""
+    device = extractor.device
+    generator = WarpGenerator(device)
+    state, source = generator.encode(portrait), extractor.source(portrait)
+    changes = []
+    for start in range(0, len(motion), _AT_ONCE):
+        frames = generator.render(state, motion.values[start : start + _AT_ONCE])
+        changes.append(_change(source.pose, extractor.read(frames)))
+        told(min(start + _AT_ONCE, len(motion)))
+    change = torch.cat(changes)
+    reader = MotionReader(portrait, generator.rig, device)
+    seen = reader(WarpLatents.unpack(motion.values), motion.sound)
+    split = _split(change, extractor.config.keypoints)
+    return Rows(
+        source=source, skin=seen.skin, eyes=seen.eyes,
+        emotion=to_tensor(motion.emotion, device), change=change,
+        keypoints=keypoint_motion(source, split, extractor),
+        surface=ride_surface(reader.places, seen.surface, source.keypoints[0]),
+        spoken=motion.kind == SPOKEN, role=_roles(motion.kind, rng),
+    )  # fmt: skip
+
+
+def _change(source: HeadPose, read: HeadPose) -> Float[Tensor, "rows outputs"]:
+    angles = [read.yaw - source.yaw, read.pitch - source.pitch, read.roll - source.roll]
+    moved = [read.t - source.t, (read.exp - source.exp).flatten(1)]
+    return torch.cat([torch.stack(angles, 1), *moved], 1)
+
+
+def _split(change: Float[Tensor, "rows outputs"], keypoints: int) -> tuple[Tensor, Tensor, Tensor]:
+    angles, shift, deformation = change.split([ANGLES, 3, 3 * keypoints], 1)
+    return angles, shift, deformation.unflatten(1, (keypoints, 3))
+
+
+def _roles(kind: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Hold rows out: the end of the speech, and a share of the random faces.
+
+    Designed rows are all fitted to: each shows something that no other does.
+    """
+    role = np.full(len(kind), "fit", dtype="<U6")
+    spoken, random = np.flatnonzero(kind == SPOKEN), np.flatnonzero(kind == RANDOM)
+    for rows in (spoken, rng.permutation(random)):
+        test, choose = round(_TEST * len(rows)), round(_CHOOSE * len(rows))
+        role[rows[len(rows) - test :]] = "test"
+        role[rows[len(rows) - test - choose : len(rows) - test]] = "choose"
+    return role
+
+
+def _say_from(say: Told, before: int, total: int, done: int) -> None:
+    say(before + done, total, "looking")
+
+
+def _silent(done: int, total: int, doing: str) -> None:
+    del done, total, doing

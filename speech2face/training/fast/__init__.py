@@ -1,0 +1,1 @@
+"""facevid2vid:fast: pairs, losses and the task."""

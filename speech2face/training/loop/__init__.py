@@ -1,0 +1,1 @@
+"""Train any task: the loop, its configuration, checkpoints, log and processes."""

@@ -1,0 +1,1 @@
+"""Speech2Landmarks and the sync network: material, examples, losses and tasks."""

@@ -1,0 +1,208 @@
+"""What training.loop needs to train Speech2Landmarks: `speech2face train speech2landmarks.toml`."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from speech2face.checkpoints import store
+from speech2face.checkpoints.store import load, read_weights, write_weights
+from speech2face.configs import from_table
+from speech2face.errors import InputError
+from speech2face.models.mel import LogMel, MelConfig, log_of_power
+from speech2face.models.speech2landmarks import (
+    MOVING,
+    Answer,
+    Condition,
+    Speech2LandmarksConfig,
+    Speech2LandmarksNetwork,
+    mel_config,
+)
+from speech2face.training.speech.batches import Batch, Sampler
+from speech2face.training.speech.corpora import (
+    read_both,
+    read_corpora,
+    read_faces,
+    split,
+)
+from speech2face.training.speech.data import Stretch
+from speech2face.training.speech.losses import losses
+from speech2face.training.speech.preview import compare, draw
+from speech2face.training.speech.recipe import Recipe, read_recipe
+from speech2face.training.speech.sync import load_network, sync_loss
+
+__all__ = [
+    "Recipe", "SpeechTask", "open_task", "read_corpora", "read_recipe", "ship",
+    "split", "start_network",
+]  # fmt: skip
+
+FILE = "speech2landmarks.safetensors"
+"""Name of the weight file."""
+_SHOWN = 40
+"""Held-out clips that a preview listens to, at most."""
+
+
+class SpeechTask:
+    """Speech2Landmarks and what it is asked for; a `Task` of `training.loop`."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        corpora: dict[str, list[Stretch]],
+        faces: Float[np.ndarray, "faces 70 3"],
+        held_out: list[Stretch] | None = None,
+    ) -> None:
+        """Build the network and take the material.
+
+        Args:
+            recipe: Everything that decides the run.
+            corpora: What is learnt from, by corpus; the statistics of a new network are the first
+                one's.
+            faces: Rest landmarks of people who say nothing, lent to those who do.
+            held_out: What previews listen to; nothing is learnt from it.
+        """
+        torch.manual_seed(recipe.seed)
+        self.recipe: Recipe = recipe
+        self.network: Speech2LandmarksNetwork = start_network(recipe)
+        if not recipe.start:
+            _measure(self.network, corpora, faces)
+        config = self.network.config
+        self.mel: LogMel = LogMel(mel_config(config))
+        # Not one of the modules: it judges, and does not learn. It hears more than is learnt from.
+        self.sync = load_network() if recipe.losses.sync else None
+        self.sync_mel = LogMel(MelConfig(bands=self.sync.config.bands)) if self.sync else None
+        self.held_out: list[Stretch] = spread_over(held_out or [], _SHOWN)
+        self.sampler: Sampler = Sampler(
+            corpora, recipe.shares, faces, mel=mel_config(config), batch=recipe.batch,
+            augment=recipe.augment, delay=config.delay, trust=recipe.trust,
+        )  # fmt: skip
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Give the network."""
+        return {"network": self.network}
+
+    def losses(
+        self, step: int, rng: np.random.Generator, device: torch.device
+    ) -> dict[str, Tensor]:
+        """Draw a batch of the corpora that have joined by now, and compare the network's answer."""
+        joins = self.recipe.joins
+        joined = {
+            name: share
+            for name, share in self.recipe.shares.items()
+            if joins.get(name, 0) <= step
+        }  # fmt: skip
+        self.sampler.join(joined)
+        batch = Batch(*(values.to(device) for values in self.sampler.draw(rng)))
+        answer, weights = self.answer(batch), self.recipe.losses
+        parts = losses(answer, batch, self.network.offset_scale, weights)
+        if self.sync is not None and self.sync_mel is not None:
+            heard = self.sync_mel.to(device)(batch.samples)
+            fits = sync_loss(self.sync.to(device), heard, answer.offsets, batch.weight)
+            parts["sync"] = weights.sync * fits
+        return parts
+
+    def _hear(self, batch: Batch) -> Float[Tensor, "batch frames bands"]:
+        return log_of_power(self.mel.to(batch.samples.device).power(batch.samples), batch.filters)
+
+    def answer(self, batch: Batch) -> Answer:
+        """Run the network over a batch and move its answers back by the delay."""
+        mel = self._hear(batch)
+        neutral = batch.rest.new_zeros(len(batch.rest), 8)
+        late = self.network(mel, Condition(batch.rest, neutral))[0]
+        return Answer(*(values[:, self.network.config.delay :] for values in late))
+
+    def preview(self, folder: Path) -> dict[str, float]:
+        """Listen to held-out clips: figures for the log, and their openings as a picture."""
+        if not self.held_out:
+            return {}
+        scores = compare(self.network, self.mel, self.held_out)
+        draw(self.network, self.mel, spread_over(self.held_out, 8), folder / "opening.png")
+        return scores
+
+    def write(self, folder: Path) -> Path:
+        """Write the weights with the network's sizes."""
+        write_weights(folder / FILE, self.network.state_dict(), asdict(self.network.config))
+        return folder / FILE
+
+
+def spread_over(stretches: list[Stretch], count: int) -> list[Stretch]:
+    """Take up to `count` stretches, evenly from first to last by name."""
+    ordered = sorted(stretches, key=lambda one: one.name)
+    if len(ordered) <= count:
+        return ordered
+    return [ordered[int(i)] for i in np.linspace(0, len(ordered) - 1, count)]
+
+
+def start_network(recipe: Recipe) -> Speech2LandmarksNetwork:
+    """Build the network a recipe begins with: a new one, or one that has learnt already.
+
+    Raises:
+        InputError: The recipe freezes a part that the network does not have.
+    """
+    if recipe.start:
+        shipped = recipe.start == "shipped"
+        tensors, sizes = (
+            load("speech2landmarks") if shipped else read_weights(Path(recipe.start))
+        )  # fmt: skip
+        network = Speech2LandmarksNetwork(from_table(Speech2LandmarksConfig, sizes, recipe.start))
+        network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    else:
+        network = Speech2LandmarksNetwork(recipe.network)
+    parts = dict(network.named_children())
+    for name in recipe.frozen:
+        if name not in parts:
+            msg = f"frozen = {name!r} in a recipe; expected some of {', '.join(parts)}"
+            raise InputError(msg)
+        parts[name].requires_grad_(requires_grad=False)
+    return network
+
+
+def _measure(
+    network: Speech2LandmarksNetwork, corpora: dict[str, list[Stretch]], faces: np.ndarray
+) -> None:
+    """Put the statistics of the material into the network's buffers."""
+    moving = list(MOVING)
+    real = next(iter(corpora.values()))
+    moves = np.concatenate([one.offsets[:, moving].reshape(len(one), -1) for one in real])
+    scale = np.maximum(moves.std(0), 0.01)
+    shapes = faces[:, moving].reshape(len(faces), -1)
+    network.offset_scale.copy_(torch.from_numpy(scale.astype(np.float32)))
+    network.rest_mean.copy_(torch.from_numpy(shapes.mean(0)))
+    network.rest_scale.copy_(torch.from_numpy(np.maximum(shapes.std(0), 0.02)))
+
+
+def open_task(recipe: Recipe, prepared: Path) -> SpeechTask:
+    """Read the prepared corpora that the recipe names, and build the task.
+
+    Args:
+        recipe: Everything that decides the run.
+        prepared: Folder of the prepared corpora.
+    """
+    both = read_both(prepared, recipe)
+    learnt = {name: own for name, (own, _) in both.items()}
+    held_out = [one for _, away in both.values() for one in away]
+    return SpeechTask(recipe, learnt, read_faces(prepared), held_out)
+
+
+def ship(weights: Path, pretrained: Path) -> Path:
+    """Enter weights that the loop wrote into a pretrained folder."""
+    return store.ship(pretrained, "speech2landmarks", *read_weights(weights), row=_ROW)
+
+
+_ROW = {
+    "what": "Speech2Landmarks: sound to movements of lips and jaw, streaming, 200 ms look-ahead",
+    "licence": "MIT",
+    "trained_on": (
+        "GRID audiovisual corpus (CC BY 4.0; Cooke, Barker, Cunningham, Shao 2006) labelled by "
+        "MediaPipe's face landmarker (Apache-2.0); FACEGOOD Audio2Face (MIT); speech made by "
+        "espeak-ng; rest faces of SFHQ-T2I portraits (MIT)"
+    ),
+    "command": (
+        "speech2face prepare --corpora DIR -o PREPARED; "
+        "speech2face train speech2landmarks.toml --data PREPARED --out run; "
+        "speech2face train speech2landmarks-sync.toml --data PREPARED --out run-sync"
+    ),
+}

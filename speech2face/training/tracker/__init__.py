@@ -1,0 +1,1 @@
+"""The face tracker, distilled from the face-mesh teacher."""

@@ -1,0 +1,160 @@
+"""Emotion changes how lips move, and never opens what speech has closed."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speech2face import landmarks
+from speech2face.face.neutral import closed_mesh, eye_unit, speaking_rest
+from speech2face.face.rig import Rig
+from speech2face.motion.lip_dynamics import MANNERS, closedness, felt_movement, pressed_lips
+from speech2face.motion.motion import WarpLatents
+from speech2face.motion.solve import Landmarks2Latents
+from speech2face.types import EMOTIONS, ControlTrack, Face, LandmarkTrack, Portrait
+
+FPS = Fraction(25)
+FRAMES = 60
+CLOSURES = [0, 1, 12, 25, 26, 27, 40, 52, 58, 59]
+"""Frames of p, b and m, of one frame and of several."""
+
+
+@pytest.fixture(scope="module")
+def portrait(rig: Rig) -> Portrait:
+    mesh = rig.neutral * 40 + np.array([64, 53, 0])
+    image = np.zeros((128, 128, 3), np.uint8)
+    return Portrait(
+        image=image,
+        face=Face(mesh=mesh.astype(np.float32), box=np.array([0, 0, 9, 9], np.float32), score=1.0),
+        crop=image,
+        to_crop=np.array([[1, 0, 0], [0, 1, 0]], np.float32),
+    )
+
+
+@pytest.fixture(scope="module")
+def spoken(rig: Rig) -> np.ndarray:
+    """Give syllables: the jaw opens between closures, now wide, now round."""
+    closed = np.isin(np.arange(FRAMES), CLOSURES)
+    away = np.min(np.abs(np.arange(FRAMES)[:, None] - np.array(CLOSURES)), 1)
+    jaw = np.where(closed, 0, np.minimum(away, 3) * 0.1)
+    pucker = np.where((np.arange(FRAMES) > 27) & ~closed, 0.4, 0.0)
+    weights = jaw[:, None] * rig.weights(jawOpen=1.0) + pucker[:, None] * rig.weights(
+        mouthPucker=1.0
+    )
+    moved = landmarks.from_mesh(rig.offsets(weights.astype(np.float32)))
+    return (moved / landmarks.eye_distance(landmarks.from_mesh(rig.neutral))).astype(np.float32)
+
+
+def feeling(frames: int = FRAMES, **mix: float) -> np.ndarray:
+    row = np.array([mix.get(label, 0.0) for label in EMOTIONS], np.float32)
+    return np.tile(row, (frames, 1))
+
+
+def gap(offsets: np.ndarray) -> np.ndarray:
+    upper, lower = np.array(landmarks.INNER_LIP_GAPS).T
+    return (offsets[..., lower, 1] - offsets[..., upper, 1]).mean(-1)
+
+
+def test_every_label_has_a_manner():
+    assert tuple(MANNERS) == EMOTIONS
+
+
+def test_feeling_nothing_changes_nothing(spoken: np.ndarray):
+    assert felt_movement(spoken, feeling(), FPS) is spoken
+
+
+@pytest.mark.parametrize(
+    ("label", "larger", "faster"),
+    [("angry", True, True), ("surprised", True, True), ("sad", False, False),
+     ("contempt", False, False)],
+)  # fmt: skip
+def test_lips_move_as_far_and_as_fast_as_the_emotion_has_it(
+    spoken: np.ndarray, label: str, larger: bool, faster: bool
+):
+    felt = gap(felt_movement(spoken, feeling(**{label: 1.0}), FPS))
+
+    assert (felt.std() > 1.05 * gap(spoken).std()) == larger
+    assert (np.abs(np.diff(felt)).max() > 1.05 * np.abs(np.diff(gap(spoken))).max()) == faster
+
+
+def test_intensity_makes_the_effect_stronger(spoken: np.ndarray):
+    spreads = [
+        gap(felt_movement(spoken, feeling(sad=strength), FPS)).std()
+        for strength in (0.25, 0.5, 1.0, 1.5)
+    ]
+
+    assert spreads == sorted(spreads, reverse=True)
+
+
+def test_joy_spreads_rounded_lips_and_leaves_spread_ones(spoken: np.ndarray):
+    felt = felt_movement(spoken, feeling(happy=1.0), FPS)
+
+    def narrowing(offsets: np.ndarray) -> np.ndarray:
+        return offsets[:, 48, 0] - offsets[:, 54, 0]
+
+    rounded = narrowing(spoken) > 0.02
+    assert rounded.any()
+    assert (narrowing(felt)[rounded] < 0.9 * narrowing(spoken)[rounded]).all()
+    wide = spoken * np.array([-1, 1, 1], np.float32)
+    np.testing.assert_allclose(
+        narrowing(felt_movement(wide, feeling(happy=1.0), FPS)), narrowing(wide), atol=1e-6
+    )
+
+
+@settings(max_examples=40)
+@given(weights=st.lists(st.floats(0, 1.5), min_size=8, max_size=8))
+def test_no_mixture_opens_closed_lips_or_pushes_them_through_each_other(
+    spoken: np.ndarray, weights: list[float]
+):
+    felt = felt_movement(spoken, np.tile(np.array(weights, np.float32), (FRAMES, 1)), FPS)
+
+    closed = closedness(spoken) == 1
+    assert closed[CLOSURES].all()
+    assert (gap(felt)[closed] <= gap(spoken)[closed] + 1e-4).all()
+    assert (gap(felt) >= np.minimum(gap(spoken), 0) - 1e-4).all()
+
+
+def mixtures() -> list[dict[str, float]]:
+    pairs = [
+        {one: 0.5, other: 0.5} for i, one in enumerate(EMOTIONS[1:]) for other in EMOTIONS[i + 2 :]
+    ]
+    return [{label: 1.0} for label in EMOTIONS[1:]] + pairs
+
+
+def test_the_rig_closes_the_lips_for_every_emotion_and_every_pair(
+    portrait: Portrait, rig: Rig, spoken: np.ndarray
+):
+    rest = speaking_rest(portrait.mesh, rig)
+    track = LandmarkTrack(points=(rest + spoken).astype(np.float32), fps=FPS)
+    stage, calm = Landmarks2Latents(), ControlTrack.neutral(FRAMES, FPS)
+    shut = closed_mesh(portrait.mesh, rig)
+
+    for mix in mixtures():
+        latents = stage(track, replace(calm, emotion=feeling(**mix)), portrait)
+        weights = WarpLatents.unpack(latents.values).weights
+        drawn = landmarks.from_mesh(shut + rig.offsets(weights)) / eye_unit(portrait.mesh)
+        opening = gap(drawn)
+        assert opening[CLOSURES].max() < 0.012, mix
+        assert opening.max() > 0.06, mix
+
+
+def test_a_changing_emotion_changes_the_movement_without_a_jump(spoken: np.ndarray):
+    rising = feeling(sad=1.0) * np.linspace(0, 1, FRAMES)[:, None].astype(np.float32)
+
+    felt = felt_movement(spoken, rising, FPS)
+    step = 1e-3
+    nudged = felt_movement(spoken, rising + step, FPS)
+
+    assert np.abs(nudged - felt).max() < 20 * step * np.abs(spoken).max()
+    np.testing.assert_allclose(felt[0], spoken[0], atol=1e-6)
+
+
+def test_anger_presses_closed_lips_and_no_others(rig: Rig, spoken: np.ndarray):
+    pressed = pressed_lips(rig, spoken, feeling(angry=1.0))[:, rig.index("mouthPress_L")]
+
+    np.testing.assert_allclose(pressed[CLOSURES], MANNERS["angry"].press, atol=1e-6)
+    assert pressed[gap(spoken) > 0.05].max() == 0
+    assert not pressed_lips(rig, spoken, feeling(happy=1.0)).any()
