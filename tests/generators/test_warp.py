@@ -20,6 +20,7 @@ from speech2face.face.neutral import (
 from speech2face.face.normalize import normalize
 from speech2face.face.rig import Rig
 from speech2face.generators.registry import create, names
+from speech2face.generators.warp.eyes import fill_eye
 from speech2face.generators.warp.fields import make_patch
 from speech2face.generators.warp.generator import WarpGenerator, WarpState
 from speech2face.motion.motion import WarpLatents
@@ -372,3 +373,28 @@ def test_landmarks_and_controls_of_other_lengths_are_refused(portrait, rig):
 
     with pytest.raises(InputError, match="landmarks have 3 frames"):
         Landmarks2Latents()(track, ControlTrack.neutral(4, FPS), portrait)
+
+
+def test_an_eye_is_filled_in_around_its_lids_only():
+    crop = np.random.default_rng(2).integers(0, 256, (96, 96, 3), np.uint8)
+    turn = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    outline = np.array([40, 48]) + np.stack([9 * np.cos(turn), 4 * np.sin(turn)], 1)
+
+    filled = fill_eye(crop, outline, np.array([40.0, 48.0]), 4.0)
+
+    assert (filled[45:52, 38:43] == crop[45:52, 38:43]).all()  # what is seen of the eye stays
+    assert (filled[40:43, 36:44] != crop[40:43, 36:44]).any(-1).mean() > 0.9
+    assert (filled[:20] == crop[:20]).all()
+    assert (filled[:, 70:] == crop[:, 70:]).all()
+
+
+@pytest.mark.parametrize("opening", [0.0, 0.4])
+def test_the_mouths_hole_lies_between_the_lips(generator, rig, opening):
+    state = generator.encode(_portrait(rig, opening))
+
+    sure = state.mouth_hole[0, 1].numpy()
+
+    rows, columns = np.nonzero(sure > 0.5)
+    lips = state.points.pixels[: landmarks.SURFACE_POINTS][landmarks.LOWER_LIP_INNER]
+    assert (len(rows) > 0) == (opening > 0)
+    assert (np.abs(columns - lips[:, 0].mean()) < np.ptp(lips[:, 0])).all()

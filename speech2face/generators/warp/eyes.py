@@ -24,6 +24,9 @@ SHIFT_PER_DEGREE = 0.0115
 """Motion of the iris in eye widths for a degree of gaze: an eyeball of 24 mm behind lids 30 mm wide
 shows sin(1 degree) * 12 mm / 30 mm, less what perspective through the cornea hides; measured on the
 canonical face model."""
+_FILLED = 1.0
+"""Eyeballs are filled in this far beyond the eye (eye widths): further than a lid's patches, which
+reach 0.95 from the eye's middle, and the iris' motion."""
 _REACH = 1.9
 """The white moves along with the iris up to this many radii from its centre."""
 
@@ -133,14 +136,38 @@ def fill_eye(
     """Paint over the lids what the eyeball behind them may look like; the visible part stays.
 
     The iris is continued by the mean colour at each distance from its centre, the white by the mean
-    of what is seen of it, darker towards the lids as their shadow makes it.
+    of what is seen of it, darker towards the lids as their shadow makes it. Further from the eye
+    than its patches reach the picture stays as it is.
     """
-    size = len(crop)
-    seen = np.zeros((size, size), np.uint8)
+    rows, columns = _around(outline, len(crop))
+    filled = crop.copy()
+    corner = np.array([columns.start, rows.start])
+    filled[rows, columns] = _fill_box(crop[rows, columns], outline - corner, iris - corner, radius)
+    return filled
+
+
+def _around(outline: Float[np.ndarray, "points 2"], size: int) -> tuple[slice, slice]:
+    """Return the rows and columns of the crop within an eye's width of its outline."""
+    low, high = outline.min(0), outline.max(0)
+    margin = _FILLED * np.ptp(outline, axis=0).max()
+    left, top = np.clip(np.floor(low - margin), 0, size - 1).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(high + margin), [left + 1, top + 1], size).astype(int).tolist()
+    return slice(top, bottom), slice(left, right)
+
+
+def _fill_box(
+    crop: UInt8[np.ndarray, "height width 3"],
+    outline: Float[np.ndarray, "points 2"],
+    iris: Float[np.ndarray, " 2"],
+    radius: float,
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Fill an eye in the box around it; positions are in pixels of the box."""
+    height, width = crop.shape[:2]
+    seen = np.zeros((height, width), np.uint8)
     cv2.fillPoly(seen, [np.round(outline).astype(np.int32)], 1)
     inner = cv2.erode(seen, np.ones((3, 3), np.uint8))
     inner = inner if inner.any() else seen
-    y, x = np.mgrid[:size, :size]
+    y, x = np.mgrid[:height, :width]
     distance = np.hypot(x - iris[0], y - iris[1]) / radius
     filled = crop.astype(np.float32)
     white = (inner > 0) & (distance > 1.15)  # noqa: PLR2004 - clear of the iris' dark rim

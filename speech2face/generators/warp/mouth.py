@@ -51,6 +51,8 @@ _COLOURFUL = 0.22
 """Saturation of skin in a colour photograph; in a monochrome one the mouth loses its colour too."""
 _THREAD = 0.004
 """Over the crop's side: how far the edge of a lip may lie from where it was tracked."""
+_AROUND = 16
+"""Pixels around what is painted over that can matter to it: several times the brush."""
 _CROWN = 0.03
 """The lower lip shows no more than this of the lower teeth (eye distances), and never their gum."""
 
@@ -228,7 +230,14 @@ def paint_lips(
     """
     reach = max(1, round(_THREAD * len(crop)))
     mask = cv2.dilate((hole > 0).astype(np.uint8), np.ones((2 * reach + 1, 1), np.uint8))
-    return cv2.inpaint(crop, mask, 3, cv2.INPAINT_TELEA).astype(np.uint8)
+    left, top, width, height = cv2.boundingRect(mask)
+    rows = slice(max(0, top - _AROUND), top + height + _AROUND)
+    columns = slice(max(0, left - _AROUND), left + width + _AROUND)
+    painted = crop.copy()
+    painted[rows, columns] = cv2.inpaint(
+        crop[rows, columns], mask[rows, columns], 3, cv2.INPAINT_TELEA
+    )
+    return painted
 
 
 def _lit_layer(

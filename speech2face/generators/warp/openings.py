@@ -21,6 +21,8 @@ _SLIT_CELLS = 64
 """Nodes along the width of a slit's patches: an eye is some 35 of them wide."""
 _CORNERS = 0.97
 """Beyond this share of the half width, points belong to both sides."""
+_BESIDE_LIPS = 0.1
+"""Share of the lips' width around them in which the mouth's inside is looked for."""
 _NEARBY = 0.06
 """The skull's points within about this share of the crop tell how a slit moves with the head."""
 
@@ -162,16 +164,26 @@ def eye_opening(points: ControlPoints, size: int, upper: np.ndarray, lower: np.n
 
 def mouth_hole(points: ControlPoints, size: int) -> Float[Tensor, "1 2 size size"]:
     """Map where the resting picture shows the inside of the mouth: with its edge, and surely."""
-    y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
-    pixels = torch.stack([x, y], -1).float().to(points.rest.device)
-    flat = to_tensor(points.pixels, points.rest.device)
+    device = points.rest.device
+    hole = torch.zeros(1, 2, size, size, device=device)
+    lips = points.pixels[np.concatenate([landmarks.UPPER_LIP_INNER, landmarks.LOWER_LIP_INNER])]
+    # Beyond the corners and a pixel from the edges there is no inside.
+    margin = _BESIDE_LIPS * np.ptp(lips, axis=0).max() + 4
+    left, top = np.clip(np.floor(lips.min(0) - margin), 0, size).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(lips.max(0) + margin), 0, size).astype(int).tolist()
+    y, x = torch.meshgrid(torch.arange(top, bottom), torch.arange(left, right), indexing="ij")
+    pixels = torch.stack([x, y], -1).float().to(device)
+    flat = to_tensor(points.pixels, device)
     upper, lower = flat[landmarks.UPPER_LIP_INNER], flat[landmarks.LOWER_LIP_INNER]
     slit = locate(upper[None], lower[None], pixels)
     within = (slit.u.abs() < 1.05).float()  # noqa: PLR2004 - a little past the corners
     # A pixel wider than the gap, so that at rest the picture shows through unchanged; narrower
     # where it must not bring lip along once the mouth opens.
     edge = torch.minimum(slit.v - slit.upper, slit.lower - slit.v)
-    return torch.stack([(edge + 1.5).clamp(0, 1) * within, (edge / 2 - 0.5).clamp(0, 1)], 1)
+    hole[..., top:bottom, left:right] = torch.stack(
+        [(edge + 1.5).clamp(0, 1) * within, (edge / 2 - 0.5).clamp(0, 1)], 1
+    )
+    return hole
 
 
 def _opening(
