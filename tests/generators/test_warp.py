@@ -21,7 +21,7 @@ from speech2face.face.normalize import normalize
 from speech2face.face.rig import Rig
 from speech2face.generators.registry import create, names
 from speech2face.generators.warp.eyes import fill_eye
-from speech2face.generators.warp.fields import make_patch
+from speech2face.generators.warp.fields import make_patches
 from speech2face.generators.warp.generator import WarpGenerator, WarpState
 from speech2face.motion.motion import WarpLatents
 from speech2face.motion.solve import _ARTICULATION, Landmarks2Latents
@@ -244,8 +244,8 @@ def test_latents_that_are_packed_and_unpacked_are_the_same(rig):
 @given(x=st.floats(-6, 6), y=st.floats(-6, 6))
 def test_a_patch_whose_points_move_together_moves_as_one(x: float, y: float) -> None:
     sites = np.random.default_rng(1).uniform(0, 64, (20, 2))
-    patch = make_patch(
-        (0.0, 0.0, 64.0, 64.0), 4, 64, sites, np.arange(20), feather=0.0, device=CPU
+    (patch,) = make_patches(
+        (0.0, 0.0, 64.0, 64.0), 4, 64, sites, [np.arange(20)], feather=0.0, device=CPU
     )  # fmt: skip
     moves = torch.tensor([x, y], dtype=torch.float32).expand(1, 20, 2)
 

@@ -1,27 +1,22 @@
 """Smooth motion of the picture from the motion of scattered control points, and its inverse.
 
-A `Patch` is a rectangle of the crop with a coarse grid of nodes. A thin-plate spline turns the
-displacements of its control points into a displacement at every node; because the control points of
-a portrait never change, that is one matrix, computed once. Frames are drawn backwards, so the field
-is inverted by Newton's method: where does the picture at y come from? From u with u + f(u) = y.
-
-Source: Bookstein, "Principal warps: thin-plate splines and the decomposition of deformations"
-(1989).
+A `Patch` is a rectangle of the crop with a coarse grid of nodes. A thin-plate spline (`splines`)
+turns the displacements of its control points into a displacement at every node. Frames are drawn
+backwards, so the field is inverted by Newton's method: where does the picture at y come from? From
+u with u + f(u) = y.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial.distance import cdist
 from torch import Tensor
 from torch.nn import functional
 
+from speech2face.generators.warp.splines import Spline, make_splines
 from speech2face.geometry import to_normalized
-
-_STIFFNESS = 1e-5
-"""Ridge on the spline's system: points a fraction of a pixel apart must not make it singular."""
 
 _INVERSION_STEPS = 4
 """Newton steps; the residual of a wide-open mouth is below a tenth of a pixel after three."""
@@ -39,10 +34,8 @@ class Patch:
     """Pixels between nodes; the first node lies in the middle of the first cell."""
     rows: int
     columns: int
-    members: Int[Tensor, " members"]
-    """The control points that move this patch."""
-    spline: Float[Tensor, "nodes members"]
-    """Displacements of the members -> displacements of the nodes, row by row."""
+    spline: Spline
+    """Displacements of the control points -> displacements of the nodes, row by row."""
     held: Float[Tensor, "1 1 rows columns"]
     """Share of the motion that nodes take part in; 0 where the picture is pinned."""
     window: Float[Tensor, "1 1 height width"]
@@ -72,7 +65,7 @@ class Patch:
     def nodes(self) -> Float[Tensor, "1 2 rows columns"]:
         """Give the (x, y) of the nodes in pixels of the crop."""
         middle = (self.cell - 1) / 2
-        device = self.spline.device
+        device = self.pixels.device
         x = torch.arange(self.columns, device=device) * self.cell + self.left + middle
         y = torch.arange(self.rows, device=device) * self.cell + self.top + middle
         grid = torch.meshgrid(y, x, indexing="ij")
@@ -90,8 +83,9 @@ class Patch:
             Where to sample the resting crop: normalized (x, y).
         """
         batch = len(displacements)
-        moved = displacements[:, self.members].permute(1, 0, 2).flatten(1)
-        field = (self.spline @ moved).reshape(self.rows, self.columns, batch, 2)
+        # points batch 2 -> nodes (batch 2): every frame's x and y are columns of one right side.
+        moved = displacements.permute(1, 0, 2).flatten(1)
+        field = self.spline(moved).reshape(self.rows, self.columns, batch, 2)
         field = field.permute(2, 3, 0, 1)
         target = self.nodes()
         # The field and its slopes (per pixel) are read at the same places, so they travel together.
@@ -126,25 +120,25 @@ class Patch:
         )
 
 
-def make_patch(
+def make_patches(
     box: tuple[float, float, float, float],
     cell: int,
     size: int,
     points: Float[np.ndarray, "points 2"],
-    members: Int[np.ndarray, " members"],
+    members: Sequence[Int[np.ndarray, " _members"]],
     *,
     feather: float,
     pinned: float = 0.0,
     device: torch.device,
-) -> Patch:
-    """Lay a patch over a rectangle of the crop and compute its spline.
+) -> list[Patch]:
+    """Lay patches over one rectangle of the crop, each moved by control points of its own.
 
     Args:
         box: Left, top, right, bottom in pixels; grown to whole cells, cut at the crop's border.
         cell: Pixels between nodes.
         size: Side of the crop.
         points: Resting control points of the portrait in pixels of the crop.
-        members: Which of them move this patch.
+        members: Which of them move each patch.
         feather: Share of the rectangle's half side over which its window falls to 0.
         pinned: Share of the rectangle's half side over which its motion falls to 0.
         device: Where frames will be drawn.
@@ -156,20 +150,18 @@ def make_patch(
     middle = (cell - 1) / 2
     x = np.arange(columns) * cell + left + middle
     y = np.arange(rows) * cell + top + middle
-    nodes = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
-    spline = _thin_plate(points[members] / size, nodes / size)
+    splines = make_splines(points / size, members, (x / size, y / size), device)
     window = _window(rows * cell, columns * cell, feather)
     area_x = torch.arange(left, left + columns * cell, device=device)
     area_y = torch.arange(top, top + rows * cell, device=device)
     pixels = torch.stack(torch.meshgrid(area_y, area_x, indexing="ij")[::-1], -1).float()
-    return Patch(
-        left=left, top=top, cell=cell, rows=rows, columns=columns,
-        members=torch.as_tensor(members, device=device),
-        spline=torch.as_tensor(spline, dtype=torch.float32, device=device),
+    first = Patch(
+        left=left, top=top, cell=cell, rows=rows, columns=columns, spline=splines[0],
         window=torch.as_tensor(window, dtype=torch.float32, device=device),
         held=torch.as_tensor(_window(rows, columns, pinned), dtype=torch.float32, device=device),
         pixels=pixels, home=to_normalized(pixels, size, size), size=size,
     )  # fmt: skip
+    return [replace(first, spline=spline) for spline in splines]
 
 
 def _window(rows: int, columns: int, feather: float) -> Float[np.ndarray, "1 1 rows columns"]:
@@ -184,29 +176,3 @@ def _fall(length: int, feather: float) -> np.ndarray:
     from_edge = np.minimum(np.arange(length) + 0.5, length - np.arange(length) - 0.5)
     share = np.clip(from_edge / (feather * length / 2), 0, 1)
     return share * share * (3 - 2 * share)
-
-
-def _thin_plate(
-    sites: Float[np.ndarray, "sites 2"], nodes: Float[np.ndarray, "nodes 2"]
-) -> Float[np.ndarray, "nodes sites"]:
-    """Give the matrix that interpolates values at the sites to the nodes."""
-    count = len(sites)
-    affine = np.concatenate([np.ones((count, 1)), sites], 1)
-    system = np.zeros((count + 3, count + 3))
-    system[:count, :count] = _kernel(sites, sites) + _STIFFNESS * np.eye(count)
-    system[:count, count:] = affine
-    system[count:, :count] = affine.T
-    right = np.zeros((count + 3, count))
-    right[:count] = np.eye(count)
-    coefficients = np.linalg.solve(system, right)
-    bending = _kernel(nodes, sites) @ coefficients[:count].astype(np.float32)
-    plane = np.concatenate([np.ones((len(nodes), 1)), nodes], 1) @ coefficients[count:]
-    return bending + plane.astype(np.float32)
-
-
-def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    squared = cdist(a, b, "sqeuclidean")
-    if len(a) > len(b):
-        # Many nodes: single precision is enough to evaluate with, and twice as fast.
-        squared = squared.astype(np.float32)
-    return np.log(squared + 1e-12) * squared * 0.5

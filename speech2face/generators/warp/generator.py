@@ -18,7 +18,7 @@ from speech2face.face.normalize import fit_head
 from speech2face.face.rig import Rig, load_rig
 from speech2face.generators.ahead import side_by_side
 from speech2face.generators.warp.eyes import Eye, image_tensor, prepare_eyes
-from speech2face.generators.warp.fields import Patch, make_patch
+from speech2face.generators.warp.fields import Patch, make_patches
 from speech2face.generators.warp.mouth import (
     MouthFrame,
     MouthInterior,
@@ -96,10 +96,10 @@ class WarpGenerator:
             picture=image_tensor(crop, self.device),
             near=_near_face(flat[: landmarks.SURFACE_POINTS], size),
             points=points,
-            base=make_patch(
+            base=make_patches(
                 (0.0, 0.0, float(size), float(size)), _base_cell(size), size, flat,
-                _base_members(points), feather=0.0, pinned=_PINNED, device=self.device,
-            ),
+                [_base_members(points)], feather=0.0, pinned=_PINNED, device=self.device,
+            )[0],
             mouth=mouth,
             interior=interior,
             lips=None if lips is None else image_tensor(lips, self.device),

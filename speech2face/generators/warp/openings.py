@@ -12,7 +12,7 @@ from torch import Tensor
 
 from speech2face import landmarks
 from speech2face.devices import to_tensor
-from speech2face.generators.warp.fields import Patch, make_patch
+from speech2face.generators.warp.fields import Patch, make_patches
 from speech2face.generators.warp.slits import Slit, locate
 from speech2face.geometry import warp
 from speech2face.motion.points import ControlPoints
@@ -211,14 +211,12 @@ def _opening(
     on_upper, on_lower = np.isin(index, upper[1:-1]), np.isin(index, lower[1:-1])
     under = on_lower | (between & (v > middle) & (v < reach[1] * width) & ~on_upper)
     over = on_upper | (between & (v <= middle) & (v > -reach[0] * width) & ~on_lower)
-    patches = [
-        make_patch(
-            (box[0], box[1], box[2], box[3]), cell, size, flat,
-            np.flatnonzero(near & ~forgotten & ~is_iris), feather=0.25, device=points.rest.device,
-        )
-        for forgotten in (under, over)
-    ]  # fmt: skip
-    return Opening(above=patches[0], below=patches[1], upper=upper, lower=lower)
+    members = [np.flatnonzero(near & ~forgotten & ~is_iris) for forgotten in (under, over)]
+    above, below = make_patches(
+        (box[0], box[1], box[2], box[3]), cell, size, flat, members,
+        feather=0.25, device=points.rest.device,
+    )  # fmt: skip
+    return Opening(above=above, below=below, upper=upper, lower=lower)
 
 
 def _edge_middle(u: np.ndarray, v: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
