@@ -21,6 +21,36 @@ def smoothstep(share: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"
     return held * held * (3.0 - 2.0 * held)
 
 
+class Wander:
+    """A smooth path around 0, never beyond -1 and 1, that can be read at any time.
+
+    A sum of sine waves with drawn periods and phases: it needs no state, returns to its centre by
+    itself, and its speed is bounded by 2 pi / `shortest`.
+    """
+
+    def __init__(
+        self, rng: np.random.Generator, *, shortest: float, longest: float, waves: int = 3
+    ) -> None:
+        """Draw the waves.
+
+        Args:
+            rng: Draws the periods and phases.
+            shortest: Bounds of the waves' periods in seconds.
+            longest: See `shortest`.
+            waves: How many sine waves are added.
+        """
+        share = (np.arange(waves) + rng.uniform(0.0, 1.0, waves)) / waves
+        self._periods = shortest * (longest / shortest) ** share
+        self._phases = rng.uniform(0.0, 2.0 * np.pi, waves)
+
+    def at(self, seconds: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames"]:
+        """Read the path at these times."""
+        total = np.zeros(len(seconds))
+        for period, phase in zip(self._periods, self._phases, strict=True):
+            total += np.sin(2.0 * np.pi * seconds / period + phase)
+        return total / len(self._periods)
+
+
 def wander(
     seconds: Float[np.ndarray, " frames"],
     rng: np.random.Generator,
@@ -29,25 +59,8 @@ def wander(
     longest: float,
     waves: int = 3,
 ) -> Float[np.ndarray, " frames"]:
-    """Wander smoothly around 0, never beyond -1 and 1.
-
-    A sum of sine waves with drawn periods and phases: it needs no state, returns to its centre by
-    itself, and its speed is bounded by 2 pi / `shortest`.
-
-    Args:
-        seconds: When to look.
-        rng: Draws the periods and phases.
-        shortest: Bounds of the waves' periods in seconds.
-        longest: See `shortest`.
-        waves: How many sine waves are added.
-    """
-    share = (np.arange(waves) + rng.uniform(0.0, 1.0, waves)) / waves
-    periods = shortest * (longest / shortest) ** share
-    phases = rng.uniform(0.0, 2.0 * np.pi, waves)
-    total = np.zeros(len(seconds))
-    for period, phase in zip(periods, phases, strict=True):
-        total += np.sin(2.0 * np.pi * seconds / period + phase)
-    return total / waves
+    """Draw a `Wander` and read it at `seconds`."""
+    return Wander(rng, shortest=shortest, longest=longest, waves=waves).at(seconds)
 
 
 def bump(

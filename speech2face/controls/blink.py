@@ -8,14 +8,17 @@ at breakpoints of speech", 2010).
 
 import math
 import warnings
+from collections import deque
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
+from speech2face.controls.hearing import Heard
 from speech2face.controls.prosody import Prosody
 from speech2face.errors import InputError, Speech2FaceWarning
 from speech2face.signals import bump
+from speech2face.timing import MOTION_FPS
 
 Blinks = Literal["natural", "off"] | float | tuple[float, ...]
 """How to blink: by nature, never, a rate per minute, or at given seconds."""
@@ -27,6 +30,7 @@ _CLOSED = 0.04
 """Seconds shut. One frame at 25 Hz, so that any faster or slightly slower output rate shows it."""
 _CLOSING = (0.08, 0.1)
 _OPENING = (0.15, 0.2)
+_SPEEDS = (_CLOSING, _OPENING)
 _QUICKEST_OPENING = 0.08  # seconds; lids hurry where the clip ends soon
 _LAST_ASKED = 0.2  # seconds before the end after which no asked blink can open again
 
@@ -38,6 +42,7 @@ _END = 0.45  # seconds before the end without a new blink: no clip ends with clo
 _ONE_BLINK = 4.0  # clips up to this long blink once
 _NO_BLINK = 1.0  # clips shorter than this do not blink
 _NEAR_PAUSE, _TO_PAUSE = 0.9, 0.75  # a pause this near (s) attracts a blink with this probability
+_AFTER_SOUND = 0.06  # seconds: lids start to fall as the last sound ends
 
 
 def parse_blink(text: str) -> Blinks:
@@ -133,7 +138,7 @@ def _natural(
 ) -> Float[np.ndarray, " blinks"]:
     if duration < _NO_BLINK:
         return np.zeros(0)
-    pauses = prosody.phrases[:, 1] + 0.06  # lids start to fall as the last sound ends
+    pauses = prosody.phrases[:, 1] + _AFTER_SOUND
     end = duration - _END
     times = [_attract(rng, min(rng.uniform(*_FIRST), end), (min(0.4, end), min(2.4, end)), pauses)]
     while duration > _ONE_BLINK:
@@ -191,3 +196,92 @@ def blink_track(
         shape = bump(offset[first:last], close, min(wanted_open, room), _CLOSED)
         lids[first:last] = np.maximum(lids[first:last], shape)
     return np.stack([lids, lids], 1)
+
+
+class LiveBlinks:
+    """Blinks as `blink_times` and `blink_track` plan them, for a clip without a known end.
+
+    A blink is decided on just before the lids start to fall; a blink that has begun is never taken
+    back, whatever is asked for meanwhile.
+    """
+
+    def __init__(self, blinks: Blinks, rng: np.random.Generator) -> None:
+        """Begin with open eyes.
+
+        Args:
+            blinks: What is asked for; times count from the start of the session.
+            rng: The stream of the blinks.
+        """
+        self._rng = rng
+        self._shut = -math.inf  # second at which the eyes are or were shut last
+        self._closing, self._opening = _CLOSING[0], _OPENING[0]
+        self._pause = -math.inf
+        self._recent: deque[float] = deque(maxlen=_MOST_A_MINUTE)
+        self.steer(blinks, 0.0)
+
+    def steer(self, blinks: Blinks, now: float) -> None:
+        """Ask for other blinks from the second `now` on."""
+        self._blinks = blinks
+        self._origin, self._slot = now, 0
+        self._draw(now, first=True)
+
+    def hear(self, heard: Heard) -> None:
+        """Take up that a phrase has ended."""
+        if heard.ended is not None:
+            self._pause = heard.ended + _AFTER_SOUND
+
+    def at(self, now: float, end: float) -> float:
+        """Compute how far the lids are shut at the second `now`, one motion frame after the last.
+
+        Args:
+            now: Seconds since the session began.
+            end: The last frame's second, where it is known (else infinity): its eyes are open.
+        """
+        over = self._shut + _CLOSED + self._opening
+        if now >= over and (time := self._due(now)) is not None:
+            # The frame at or before the wanted time is fully shut, and the next one nearly so.
+            frame = math.floor(time * MOTION_FPS + 1e-6) / float(MOTION_FPS)
+            if frame + _CLOSED + _QUICKEST_OPENING <= end:
+                self._shut = frame
+                self._recent.append(frame)
+            self._closing, self._opening = (float(self._rng.uniform(*a)) for a in _SPEEDS)
+            self._draw(time, first=False)
+        room = end - self._shut - _CLOSED
+        opening = min(self._opening, max(room, 1e-3))
+        return float(bump(np.array([now - self._shut]), self._closing, opening, _CLOSED)[0])
+
+    def _due(self, now: float) -> float | None:
+        """Return the second of the next blink once its lids have to start falling."""
+        soonest = now + _CLOSING[1] if now > 0 else 0.0
+        near = abs(self._pause - self._wanted) < _NEAR_PAUSE
+        if self._moves and near and self._pause > now - _CLOSED and self._bounds[0] <= self._pause:
+            return max(self._pause, soonest)
+        time = min(max(self._wanted, self._bounds[0]), self._bounds[1])
+        return max(time, soonest) if time <= soonest + 1.0 / float(MOTION_FPS) else None
+
+    def _draw(self, last: float, *, first: bool) -> None:
+        """Decide when the next blink is wanted, the last one being at the second `last`."""
+        self._moves, self._bounds = False, (-math.inf, math.inf)
+        if self._blinks == "off":
+            self._wanted = math.inf
+        elif isinstance(self._blinks, tuple):
+            later = [time for time in self._blinks if time > last or (first and time == last)]
+            self._wanted = min(later, default=math.inf)
+        elif isinstance(self._blinks, str):
+            self._draw_natural(last, first=first)
+        else:
+            share = self._slot + self._rng.uniform(0.25, 0.75)
+            self._wanted = self._origin + share * 60.0 / self._blinks
+            self._slot += 1
+
+    def _draw_natural(self, last: float, *, first: bool) -> None:
+        self._moves = bool(self._rng.uniform() < _TO_PAUSE)
+        if first:
+            self._wanted = last + self._rng.uniform(*_FIRST)
+            self._bounds = last + 0.4, last + 2.4
+            return
+        self._wanted = last + self._rng.lognormal(math.log(_MEDIAN), _SIGMA)
+        earliest, latest = last + _SHORTEST, last + _LONGEST
+        if len(self._recent) == _MOST_A_MINUTE:
+            earliest = max(earliest, self._recent[0] + 60.0)
+        self._bounds = earliest, max(latest, earliest)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -12,7 +13,7 @@ from speech2face.controls.emotion import living_emotion, parse_emotion
 from speech2face.controls.gaze import eyes_in_head, natural_gaze, parse_gaze
 from speech2face.controls.pose import natural_brow, natural_pose, parse_pose
 from speech2face.controls.prosody import Prosody, analyse
-from speech2face.controls.timeline import Timeline, check_strength, constant, sample
+from speech2face.controls.timeline import Keys, Timeline, check_strength, constant, sample
 from speech2face.errors import InputError
 from speech2face.signals import stream
 from speech2face.timing import MOTION_FPS, SPEECH_RATE
@@ -118,20 +119,32 @@ def _pose(
 
     Raises:
         InputError: The pose is to come from a video that nobody has looked at.
-    """
-    if plan.pose == "still":
+    """  # noqa: DOC502 require_followed raises it
+    keys = require_followed(plan.pose)
+    if keys == "still":
         return np.zeros((len(seconds), 3))
-    if isinstance(plan.pose, Path):
-        msg = (
-            f"the head in {plan.pose} has not been followed yet; expected its pose as keyframes; "
-            "call controls.pose_video.follow_pose first"
-        )
-        raise InputError(msg)
-    if plan.pose == "natural":
+    if keys == "natural":
         pose = natural_pose(prosody, seconds, stream(seed, "pose"))
     else:
-        pose = sample(plan.pose, seconds)
+        pose = sample(keys, seconds)
     return pose * sample(plan.pose_strength, seconds)
+
+
+def require_followed(
+    pose: Literal["natural", "still"] | Path | Keys,
+) -> Literal["natural", "still"] | Keys:
+    """Refuse a pose that is still the path of a video.
+
+    Raises:
+        InputError: It is.
+    """
+    if isinstance(pose, Path):
+        msg = (
+            f"the head in {pose} has not been followed yet; expected its pose as keyframes; "
+            "call jobs.pose_video.follow_pose first"
+        )
+        raise InputError(msg)
+    return pose
 
 
 def _gaze(

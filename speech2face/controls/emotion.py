@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from speech2face.errors import InputError
-from speech2face.signals import wander
+from speech2face.signals import Wander
 from speech2face.types import EMOTIONS
 
 STRONGEST = 1.5
@@ -71,4 +71,18 @@ def living_emotion(
     rng: np.random.Generator,
 ) -> Float[np.ndarray, "frames 8"]:
     """Let the strength of an expression breathe by up to a tenth; it is there from frame 0 on."""
-    return weights * (1.0 + _LIFE * wander(seconds, rng, shortest=3.0, longest=11.0))[:, None]
+    return Breath(rng).on(weights, seconds)
+
+
+class Breath:
+    """How the strength of an expression breathes."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        """Draw its path."""
+        self._path = Wander(rng, shortest=3.0, longest=11.0)
+
+    def on(
+        self, weights: Float[np.ndarray, "frames 8"], seconds: Float[np.ndarray, " frames"]
+    ) -> Float[np.ndarray, "frames 8"]:
+        """Let the weights at these times breathe."""
+        return weights * (1.0 + _LIFE * self._path.at(seconds))[:, None]

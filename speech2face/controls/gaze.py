@@ -12,15 +12,19 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from speech2face.controls.hearing import Heard
 from speech2face.controls.prosody import Prosody
 from speech2face.errors import InputError
-from speech2face.signals import smoothstep, wander
+from speech2face.signals import Wander, smoothstep
 
 GAZE_LIMITS = (25.0, 15.0)
 """How far eyes turn: degrees to either side, degrees up or down."""
 
 _TREMBLE = 0.3
 """Degrees of wandering around the point looked at, on each axis: below half a degree in all."""
+
+_NEAR = 0.5
+"""Seconds around the start of a phrase in which a speaker likes to look away."""
 
 
 def parse_gaze(text: str) -> Literal["natural", "camera"] | tuple[float, float]:
@@ -76,17 +80,55 @@ def natural_gaze(
     times, points = [0.0], [(0.0, 0.0)]
     away = True  # so that the first step is not a look away
     while times[-1] < seconds[-1]:
-        if not away:
-            stay = float(np.clip(rng.lognormal(math.log(1.1), 0.5), 0.4, 3.5))
-        else:
-            stay = float(rng.uniform(0.35, 0.95))
-        time = times[-1] + stay
-        near = starts[np.searchsorted(starts, time - 0.5) : np.searchsorted(starts, time + 0.5)]
-        looks_away = rng.uniform() < (0.55 if len(near) else 0.13)
-        away = not away and looks_away
+        time = times[-1] + _stay(rng, away=away)
+        near = np.searchsorted(starts, time - _NEAR) < np.searchsorted(starts, time + _NEAR)
+        away, point = _look(rng, away=away, phrase_begins=bool(near))
         times.append(time)
-        points.append(_aside(rng) if away else _at_camera(rng))
+        points.append(point)
     return _jump(np.array(times), np.array(points), seconds)
+
+
+class LiveGaze:
+    """The gaze of `natural_gaze` for a speech that is still arriving, one moment after another."""
+
+    def __init__(self, rng: np.random.Generator, now: float) -> None:
+        """Look at the camera at the second `now`; `rng` is the stream of the gaze."""
+        self._rng = rng
+        self._times, self._points = [now], [(0.0, 0.0)]
+        self._away = True  # so that the first step is not a look away
+        self._next = now + _stay(rng, away=True)
+        self._began = -math.inf
+
+    def hear(self, heard: Heard) -> None:
+        """Take up that a phrase begins."""
+        if heard.started is not None:
+            self._began = heard.started
+
+    def at(self, now: float) -> Float[np.ndarray, " 2"]:
+        """Compute the line of sight at the second `now`, degrees to the image's right and up."""
+        if now >= self._next:
+            begins = abs(self._began - self._next) < _NEAR
+            self._away, point = _look(self._rng, away=self._away, phrase_begins=begins)
+            self._times = [self._times[-1], self._next]
+            self._points = [self._points[-1], point]
+            self._next += _stay(self._rng, away=self._away)
+        return _jump(np.array(self._times), np.array(self._points), np.array([now]))[0]
+
+
+def _stay(rng: np.random.Generator, *, away: bool) -> float:
+    """Draw for how many seconds the eyes rest on a point."""
+    if away:
+        return float(rng.uniform(0.35, 0.95))
+    return float(np.clip(rng.lognormal(math.log(1.1), 0.5), 0.4, 3.5))
+
+
+def _look(
+    rng: np.random.Generator, *, away: bool, phrase_begins: bool
+) -> tuple[bool, tuple[float, float]]:
+    """Draw whether the next point lies aside, and the point."""
+    looks_away = rng.uniform() < (0.55 if phrase_begins else 0.13)
+    away = not away and looks_away
+    return away, _aside(rng) if away else _at_camera(rng)
 
 
 def _at_camera(rng: np.random.Generator) -> tuple[float, float]:
@@ -130,5 +172,22 @@ def eyes_in_head(
     Returns:
         Degrees against the head, within `GAZE_LIMITS`.
     """
-    tremble = [_TREMBLE * wander(seconds, rng, shortest=0.25, longest=1.5) for _ in range(2)]
-    return np.clip(sight + np.stack(tremble, 1) - pose[:, :2], -np.array(GAZE_LIMITS), GAZE_LIMITS)
+    return Tremble(rng).hold(sight, pose, seconds)
+
+
+class Tremble:
+    """How eyes tremble around the point that they are held on."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        """Draw the paths of both axes."""
+        self._paths = [Wander(rng, shortest=0.25, longest=1.5) for _ in range(2)]
+
+    def hold(
+        self,
+        sight: Float[np.ndarray, "frames 2"],
+        pose: Float[np.ndarray, "frames 3"],
+        seconds: Float[np.ndarray, " frames"],
+    ) -> Float[np.ndarray, "frames 2"]:
+        """Turn the eyes in the head; arguments and result as in `eyes_in_head`."""
+        tremble = np.stack([_TREMBLE * path.at(seconds) for path in self._paths], 1)
+        return np.clip(sight + tremble - pose[:, :2], -np.array(GAZE_LIMITS), GAZE_LIMITS)

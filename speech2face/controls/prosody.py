@@ -18,8 +18,11 @@ from speech2face.types import Speech
 RATE = 50
 """Values a second of every array here; value i stands for the time i / 50."""
 
-_HOP = SPEECH_RATE // RATE
-_WINDOW = 768  # 48 ms: three periods of the lowest voice
+HOP = SPEECH_RATE // RATE
+"""Samples from one value to the next."""
+WINDOW = 768
+"""Samples heard for one value, 48 ms around its time: three periods of the lowest voice."""
+
 _FFT = 2048  # the window and its longest lag without wrapping around
 _BLOCK = 10 * RATE  # windows worked on at once
 
@@ -28,7 +31,7 @@ _PITCH_BAND = 1500  # Hz; formants above it only blur the period
 _VOICED = 0.5  # normalized autocorrelation from which a window counts as voiced
 _OCTAVE_COST = 0.02  # per octave: of two equal peaks the shorter period is the voice
 
-_SILENCE_DB = -55.0
+SILENCE_DB = -55.0
 """Quieter than this (re full scale) is silence in any recording."""
 
 
@@ -70,31 +73,46 @@ def _loudness_and_pitch(
     samples: Float[np.ndarray, " samples"],
 ) -> tuple[Float[np.ndarray, " steps"], Float[np.ndarray, " steps"]]:
     """Measure decibels and hertz (0 where unvoiced) around every step."""
-    steps = max(1, -(-len(samples) // _HOP))
+    steps = max(1, -(-len(samples) // HOP))
     energy, pitch = np.empty(steps), np.empty(steps)
-    shape = np.hanning(_WINDOW).astype(np.float32)
-    # The window's own autocorrelation; dividing by it makes a periodic sound score 1 at its period.
-    own = _autocorrelation(np.abs(np.fft.rfft(shape, _FFT)[None]) ** 2)[0]
+    measure = VoiceMeter()
     for start in range(0, steps, _BLOCK):
         stop = min(start + _BLOCK, steps)
-        windows = _windows(samples, start, stop) * shape
-        power = np.abs(np.fft.rfft(windows, _FFT, axis=1)) ** 2
-        energy[start:stop] = _decibels(power, float((shape**2).sum()))
-        pitch[start:stop] = _hertz(power, own)
+        energy[start:stop], pitch[start:stop] = measure(_windows(samples, start, stop))
     return energy, pitch
+
+
+class VoiceMeter:
+    """Measure loudness and pitch of windows of sound; it keeps nothing between two calls."""
+
+    def __init__(self) -> None:
+        """Prepare the window."""
+        self._shape = np.hanning(WINDOW).astype(np.float32)
+        # The window's own autocorrelation; dividing by it makes a periodic sound score 1 at its
+        # period.
+        spectrum = np.abs(np.fft.rfft(self._shape, _FFT)[None]) ** 2
+        self._autocorrelation = _autocorrelation(spectrum)[0]
+
+    def __call__(
+        self, windows: Float[np.ndarray, "steps size"]
+    ) -> tuple[Float[np.ndarray, " steps"], Float[np.ndarray, " steps"]]:
+        """Compute decibels, and hertz (0 where unvoiced), of windows of `WINDOW` samples."""
+        power = np.abs(np.fft.rfft(windows * self._shape, _FFT, axis=1)) ** 2
+        loudness = _decibels(power, float((self._shape**2).sum()))
+        return loudness, _hertz(power, self._autocorrelation)
 
 
 def _windows(
     samples: Float[np.ndarray, " samples"], start: int, stop: int
 ) -> Float[np.ndarray, "steps size"]:
     """Cut the windows around steps `start` to `stop`; outside the sound there are zeros."""
-    first = start * _HOP - _WINDOW // 2
-    length = (stop - start - 1) * _HOP + _WINDOW
+    first = start * HOP - WINDOW // 2
+    length = (stop - start - 1) * HOP + WINDOW
     piece = np.zeros(length, np.float32)
     inside = samples[max(first, 0) : max(first + length, 0)]
     offset = max(-first, 0)
     piece[offset : offset + len(inside)] = inside
-    return np.lib.stride_tricks.sliding_window_view(piece, _WINDOW)[::_HOP]
+    return np.lib.stride_tricks.sliding_window_view(piece, WINDOW)[::HOP]
 
 
 def _decibels(
@@ -133,7 +151,7 @@ def _hertz(
 def _find_speech(energy: Float[np.ndarray, " steps"]) -> Bool[np.ndarray, " steps"]:
     """Tell speech from pauses by a threshold between the recording's own floor and peaks."""
     floor, peak = np.percentile(energy, [8, 95])
-    threshold = max(_SILENCE_DB, min(floor + max(6.0, 0.4 * (peak - floor)), peak - 6.0))
+    threshold = max(SILENCE_DB, min(floor + max(6.0, 0.4 * (peak - floor)), peak - 6.0))
     loud = _close_gaps(energy > threshold, round(0.12 * RATE))
     starts_and_ends = _runs(loud)
     for start, stop in starts_and_ends[np.diff(starts_and_ends, axis=1)[:, 0] < round(0.06 * RATE)]:
@@ -177,7 +195,7 @@ def _find_accents(
     speaking: Bool[np.ndarray, " steps"],
 ) -> Float[np.ndarray, "accents 2"]:
     """Find the syllables that stand out of their surroundings in loudness and melody."""
-    loudness = ndimage.gaussian_filter1d(np.maximum(energy, _SILENCE_DB), 0.04 * RATE)
+    loudness = ndimage.gaussian_filter1d(np.maximum(energy, SILENCE_DB), 0.04 * RATE)
     nuclei, _ = signal.find_peaks(loudness, prominence=1.5, distance=round(0.1 * RATE))
     nuclei = nuclei[speaking[nuclei]]
     if len(nuclei) == 0:

@@ -85,18 +85,33 @@ def sample(
         keys: At least one, in order of time; equal times make a jump.
         seconds: When to look.
     """
-    times = np.array([key.time for key in keys], float)
-    values = np.array([key.value for key in keys], float)
-    after = np.clip(np.searchsorted(times, seconds, side="right"), 1, max(len(keys) - 1, 1))
-    after = np.minimum(after, len(keys) - 1)
-    before = np.maximum(after - 1, 0)
-    # `side="right"` never picks two keys of one time but at the very end, where the span is 0.
-    span = times[after] - times[before]
-    elapsed = seconds - times[before]
-    share = np.where(span > 0, np.clip(elapsed, 0, span) / np.where(span > 0, span, 1.0), 1.0)
-    ease = np.array([get_args(Ease).index(key.ease) for key in keys])[after]
-    share = np.choose(ease, [share, smoothstep(share), np.floor(share)])[:, None]
-    return values[before] * (1.0 - share) + values[after] * share
+    return Curve(keys).at(seconds)
+
+
+class Curve:
+    """Keyframes as arrays, to be read many times."""
+
+    def __init__(self, keys: Keys) -> None:
+        """Take keys as `sample` does."""
+        self._times = np.array([key.time for key in keys], float)
+        self._values = np.array([key.value for key in keys], float)
+        self._eases = np.array([get_args(Ease).index(key.ease) for key in keys])
+
+    def at(self, seconds: Float[np.ndarray, " frames"]) -> Float[np.ndarray, "frames channels"]:
+        """Read the keyframes at these times."""
+        times, last = self._times, len(self._times) - 1
+        if not last:
+            return np.repeat(self._values, len(seconds), axis=0)
+        after = np.clip(np.searchsorted(times, seconds, side="right"), 1, max(last, 1))
+        after = np.minimum(after, last)
+        before = np.maximum(after - 1, 0)
+        # `side="right"` never picks two keys of one time but at the very end: the span is 0 there.
+        span = times[after] - times[before]
+        elapsed = seconds - times[before]
+        share = np.where(span > 0, np.clip(elapsed, 0, span) / np.where(span > 0, span, 1.0), 1.0)
+        ease = self._eases[after]
+        share = np.choose(ease, [share, smoothstep(share), np.floor(share)])[:, None]
+        return self._values[before] * (1.0 - share) + self._values[after] * share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +125,7 @@ class Timeline:
     """Keys hold the line of sight: yaw, pitch in degrees."""
     pose: Literal["natural", "still"] | Path | Keys = "natural"
     """Keys hold yaw, pitch, roll in degrees; they take the place of natural motion. A path is a
-    video whose head `controls.pose_video` turns into keys."""
+    video whose head `jobs.pose_video` turns into keys."""
     pose_strength: Keys = _ONCE
     """Multiplies the pose."""
     expression: Keys = _ONCE
