@@ -7,7 +7,6 @@ import re
 import sys
 import tempfile
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -60,14 +59,10 @@ def benchmark(
     started = perf_counter()
     from speech2face import devices
     from speech2face.cli.calibrate import ensure_calibrated
-    from speech2face.face.torchvision_compat import ensure_torchvision
     from speech2face.jobs.animate import Speech2Face
     from speech2face.jobs.preflight import check
     from speech2face.media.ffmpeg import input_file, run_ffmpeg
 
-    # The face detector's libraries are imported when the first face is looked for.
-    ensure_torchvision()
-    import_module("facenet_pytorch")
     imports = perf_counter() - started
     with tempfile.TemporaryDirectory() as folder:
         sound, output = Path(folder) / "sound.wav", Path(folder) / "video.mp4"

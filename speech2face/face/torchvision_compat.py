@@ -1,8 +1,9 @@
 """Let a torchvision built for CUDA work beside a CPU build of torch.
 
 PyPI's Linux wheels of torchvision link CUDA libraries; beside a CPU-only torch their operators do
-not load and `import torchvision` fails. Face detection needs one of those operators, non-maximum
-suppression, which takes a few lines of torch. Where torchvision loads by itself nothing is changed.
+not load and `import torchvision` fails. What imports it here, face-alignment, needs one of those
+operators at most, non-maximum suppression, which takes a few lines of torch. Where torchvision
+loads by itself nothing is changed.
 """
 
 import contextlib
