@@ -38,8 +38,8 @@ __all__ = [
     "__version__",
 ]
 
-_HOMES = {"Clip": "pipeline", "Progress": "pipeline", "Speech2Face": "pipeline"}
-_HOMES |= {"Settings": "settings"}
+_HOMES = {name: "jobs.animate" for name in ("Clip", "Progress", "Speech2Face")}
+_HOMES |= {"Settings": "jobs.settings"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for

@@ -3,13 +3,18 @@
 Everything that varies in time is a track: its first axis counts frames, `fps` is their exact rate.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from speech2face.errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 EMOTIONS = (
     "neutral", "happy", "sad", "angry", "surprised", "fearful", "disgusted", "contempt",
@@ -35,7 +40,7 @@ class LandmarkTrack:
 
     def __post_init__(self) -> None:
         """Refuse values that no later stage could use."""
-        _require_finite(self.points, "landmarks")
+        require_finite(self.points, "landmarks")
 
     def __len__(self) -> int:
         """Count the frames."""
@@ -63,13 +68,11 @@ class ControlTrack:
 
         Raises:
             InputError: A value is not finite, or the rows differ in length.
-        """
+        """  # noqa: DOC502 those below raise it
         rows = (self.emotion, self.blink, self.gaze, self.pose, self.brow)
         for values in rows:
-            _require_finite(values, "controls")
-        if len({len(values) for values in rows}) != 1:
-            msg = f"controls differ in length: {[len(values) for values in rows]} frames"
-            raise InputError(msg)
+            require_finite(values, "controls")
+        require_same_length(rows, "controls")
 
     def __len__(self) -> int:
         """Count the frames."""
@@ -96,7 +99,7 @@ class LatentTrack:
 
     def __post_init__(self) -> None:
         """Refuse values that no generator could draw."""
-        _require_finite(self.values, "latents")
+        require_finite(self.values, "latents")
 
     def __len__(self) -> int:
         """Count the frames."""
@@ -115,28 +118,41 @@ class Face:
     """The detector's confidence, 0 to 1."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Portrait:
-    """A picture with one face chosen in it, and the square crop that generators work on."""
-
-    image: UInt8[np.ndarray, "height width 3"]
-    """The whole picture, upright, sRGB."""
-    face: Face
-    """The chosen face, in pixels of `image`."""
-    crop: UInt8[np.ndarray, "size size 3"]
-    """The square around the face at the working size."""
-    to_crop: Float[np.ndarray, "2 3"]
-    """Affine map from pixels of `image` to pixels of `crop` (a similarity)."""
-
-    @property
-    def mesh(self) -> Float[np.ndarray, "478 3"]:
-        """The face's mesh in pixels of `crop`."""
-        scale = float(np.hypot(*self.to_crop[:, 0]))
-        flat = self.face.mesh[:, :2] @ self.to_crop[:, :2].T + self.to_crop[:, 2]
-        return np.concatenate([flat, self.face.mesh[:, 2:] * scale], 1).astype(np.float32)
+_Track = TypeVar("_Track", bound="DataclassInstance")
 
 
-def _require_finite(values: np.ndarray, what: str) -> None:
+def cut(track: _Track, rows: slice) -> _Track:
+    """Return some rows of a track; what is not an array, as its rate, stays."""
+    arrays = {name: part for name, part in vars(track).items() if isinstance(part, np.ndarray)}
+    return replace(track, **{name: part[rows] for name, part in arrays.items()})
+
+
+def joined(tracks: Sequence[_Track]) -> _Track:
+    """Return tracks of one kind and rate, at least one, one after the other."""
+    first = tracks[0]
+    arrays = [name for name, part in vars(first).items() if isinstance(part, np.ndarray)]
+    parts = {name: np.concatenate([getattr(track, name) for track in tracks]) for name in arrays}
+    return first if len(tracks) == 1 else replace(first, **parts)
+
+
+def require_finite(values: np.ndarray, what: str) -> None:
+    """Refuse values that are not finite.
+
+    Raises:
+        InputError: One is infinite or not a number.
+    """
     if not np.isfinite(values).all():
         msg = f"the {what} hold values that are not finite numbers; the file is damaged"
+        raise InputError(msg)
+
+
+def require_same_length(rows: Sequence[np.ndarray], what: str) -> None:
+    """Refuse the parts of a track that differ in length.
+
+    Raises:
+        InputError: They do.
+    """
+    lengths = [len(values) for values in rows]
+    if len(set(lengths)) != 1:
+        msg = f"the {what} differ in length: {lengths} frames; expected a row for each frame"
         raise InputError(msg)

@@ -21,15 +21,15 @@ import soundfile
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy as np
 
     from speech2face.face.rig import Rig
     from speech2face.face.track import FaceTracker
+    from speech2face.face.view import View
     from speech2face.generators.base import Generator
     from speech2face.jobs.animate import Speech2Face
-    from speech2face.types import Portrait
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 _SIDE = 360
@@ -100,20 +100,16 @@ class Remembering:
     """A generator that looks only once at a portrait it knows: most tests animate the same one."""
 
     def __init__(self, generator: Generator[Any]) -> None:
-        self.name = generator.name
-        self.latent_size = generator.latent_size
-        self.side_by_side = generator.side_by_side
+        self.spec = generator.spec
+        self.drive, self.read, self.render = generator.drive, generator.read, generator.render
         self._generator = generator
         self._states: dict[bytes, Any] = {}
 
-    def encode(self, portrait: Portrait) -> object:
-        key = portrait.crop.tobytes() + portrait.mesh.tobytes()
+    def encode(self, views: Sequence[View]) -> object:
+        key = b"".join(view.crop.tobytes() + view.mesh.tobytes() for view in views)
         if key not in self._states:
-            self._states[key] = self._generator.encode(portrait)
+            self._states[key] = self._generator.encode(views)
         return self._states[key]
-
-    def render(self, state: object, values: np.ndarray) -> np.ndarray:
-        return self._generator.render(state, values)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from speech2face.generators.facevid2vid.generator import KeypointExtractor
+from speech2face.generators.facevid2vid.extractor import KeypointExtractor
 from speech2face.generators.facevid2vid.network import PRESETS, HeadPose
 from speech2face.geometry import identity_grid
 

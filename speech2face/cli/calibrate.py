@@ -89,7 +89,7 @@ def _calibrate(
 ) -> None:
     import json
 
-    from speech2face.face.portrait import prepare_portrait
+    from speech2face.face.choose import prepare_view
     from speech2face.face.track import FaceTracker
     from speech2face.media.audio import read_speech
     from speech2face.media.image import read_image
@@ -98,7 +98,7 @@ def _calibrate(
     paths = portraits or [calibration.example("portrait.png")]
     tracker = FaceTracker.from_pretrained(device)
     size = calibration.picture_size(weights)
-    faces = [prepare_portrait(read_image(path), tracker, size=size) for path in paths]
+    faces = [prepare_view(read_image(path), tracker, size=size) for path in paths]
     sound = read_speech(speech or calibration.example("speech.wav"))
     plan = calibration.CalibrationPlan(seed=seed)
     with counting(progress, "calibrating") as told:

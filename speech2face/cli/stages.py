@@ -11,8 +11,9 @@ from speech2face.cli.progress import reporter
 from speech2face.cli.settings_options import with_settings
 
 if TYPE_CHECKING:
+    from speech2face.face.view import View
     from speech2face.jobs.settings import Settings
-    from speech2face.types import Portrait, Speech
+    from speech2face.types import Speech
 
 _PortraitOption = Annotated[
     Path | None,
@@ -47,8 +48,8 @@ def landmarks(
     the nose bridge, unit = distance of the outer eye corners, x right, y down, z away) and fps.
     """
     from speech2face import devices
-    from speech2face.face.neutral import speaking_rest
-    from speech2face.face.rig import load_rig
+    from speech2face.face.likeness import Likeness
+    from speech2face.face.rig import shipped_rig
     from speech2face.jobs.animate import scaled
     from speech2face.media.audio import read_speech
     from speech2face.media.output import check_output
@@ -59,9 +60,8 @@ def landmarks(
         check_output(path, overwrite=overwrite)
     place = devices.resolve(device)
     speech = read_speech(audio)
-    rig = load_rig()
-    mesh = rig.neutral if portrait is None else _portrait(portrait, settings).face.mesh
-    rest = speaking_rest(mesh, rig)
+    look = None if portrait is None else _portrait(portrait, settings).likeness
+    rest = (look or Likeness(shipped_rig().neutral)).rest
     track = Speech2Landmarks.chosen(speech2landmarks, place)(speech, rest)
     track = scaled(track, rest, settings.expression_scale)
     save_track(output, track, overwrite=overwrite)
@@ -98,12 +98,12 @@ def latents(
     from speech2face.cli.calibrate import ensure_calibrated
     from speech2face.controls.director import direct
     from speech2face.face.track import FaceTracker
-    from speech2face.generators.registry import require
+    from speech2face.generators.registry import create, require
     from speech2face.jobs.pose_video import follow_pose
     from speech2face.media.audio import read_speech
     from speech2face.media.output import check_output
     from speech2face.stages.artifacts import load_track, save_track
-    from speech2face.stages.fits import create_fit
+    from speech2face.stages.landmarks2latents import landmarks2latents
     from speech2face.types import LandmarkTrack
 
     for path in filter(None, (output, plot)):
@@ -116,8 +116,8 @@ def latents(
     if isinstance(settings.resolve().pose, Path):
         settings = follow_pose(settings, FaceTracker.from_pretrained(place), len(track))
     controls = direct(speech, settings, len(track), track.fps)
-    fit = create_fit(generator, place)
-    found = fit(track, controls, _portrait(portrait, settings), speech)
+    draws, view = create(generator, place), _portrait(portrait, settings)
+    found = landmarks2latents(draws, draws.encode([view]), view, track, controls, speech)
     save_track(output, found, overwrite=overwrite)
     if plot is not None:
         from speech2face.evaluation.plots import plot_motion
@@ -145,6 +145,7 @@ def render(
 ) -> None:
     """Stage 3: the generator draws the PORTRAIT as LATENTS say, as a video without sound."""
     from speech2face import devices
+    from speech2face.generators.ahead import Drawers
     from speech2face.generators.registry import create
     from speech2face.jobs.animate import Clip, at_rate
     from speech2face.jobs.provenance import SYNTHETIC_TAGS
@@ -163,8 +164,10 @@ def render(
     frames = frames_for(duration, settings.rate)
     found = at_rate(found, settings, min(frames, settings.preview or frames))
     generator = create(found.space, devices.resolve(device))
+    drawers, view = Drawers(generator.spec.side_by_side), _portrait(portrait, settings)
+    state = generator.encode([view])
     with reporter(progress) as report:
-        clip = Clip(_portrait(portrait, settings), found, generator, settings, report)
+        clip = Clip(view, state, found, generator, drawers, settings, report)
         with VideoWriter(
             output,
             size=clip.size,
@@ -198,12 +201,12 @@ def mux(
     typer.echo(output)
 
 
-def _portrait(path: Path, settings: "Settings") -> "Portrait":
-    from speech2face.face.portrait import prepare_portrait
+def _portrait(path: Path, settings: "Settings") -> "View":
+    from speech2face.face.choose import prepare_view
     from speech2face.face.track import FaceTracker
     from speech2face.jobs.preflight import read_portrait
 
-    return prepare_portrait(
+    return prepare_view(
         read_portrait(path, settings),
         FaceTracker.from_pretrained("cpu"),
         size=settings.size,

@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float
 
 from speech2face import landmarks
-from speech2face.face.normalize import fit_head, normalize
 from speech2face.face.rig import Rig
 
 OPENING_CHANNELS = (
@@ -24,14 +23,13 @@ _STILL = 1e-13
 """Weights that change by less in a step will not change: double precision ends there."""
 
 
-def source_opening(mesh: Float[np.ndarray, "478 3"], rig: Rig) -> Float[np.ndarray, " channels"]:
-    """Read how far the portrait opens its mouth, as rig weights (zero but for opening channels).
+def opening_of(face: Float[np.ndarray, "478 3"], rig: Rig) -> Float[np.ndarray, " channels"]:
+    """Return how far a face opens its mouth, as rig weights (zero but for opening channels).
 
     Args:
-        mesh: The portrait's mesh in pixels.
+        face: Its mesh in the rig's frame.
         rig: The rig.
     """
-    face = fit_head(mesh).to_rig(mesh)
     gap = np.maximum(_gaps(face), 0)
     channels = [rig.index(name) for name in OPENING_CHANNELS]
     effect = np.stack([_gaps(rig.deltas[channel]) for channel in channels], 1).astype(np.float64)
@@ -44,13 +42,15 @@ def source_opening(mesh: Float[np.ndarray, "478 3"], rig: Rig) -> Float[np.ndarr
     return result
 
 
-def closed_mesh(mesh: Float[np.ndarray, "478 3"], rig: Rig) -> Float[np.ndarray, "478 3"]:
-    """Give the portrait's mesh in the rig's frame with its lips closed."""
-    face = fit_head(mesh).to_rig(mesh) - rig.offsets(source_opening(mesh, rig))
+def close_lips(
+    face: Float[np.ndarray, "478 3"], opening: Float[np.ndarray, " channels"], rig: Rig
+) -> Float[np.ndarray, "478 3"]:
+    """Return a mesh in the rig's frame with its lips closed; `opening` is from `opening_of`."""
+    closed = face - rig.offsets(opening)
     upper, lower = landmarks.UPPER_LIP_INNER[1:-1], landmarks.LOWER_LIP_INNER[1:-1]
-    middle = (face[upper] + face[lower]) / 2
-    face[upper], face[lower] = middle, middle
-    return face
+    middle = (closed[upper] + closed[lower]) / 2
+    closed[upper], closed[lower] = middle, middle
+    return closed
 
 
 def bounded_least_squares(
@@ -84,15 +84,3 @@ def _gaps(points: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, " pairs"]:
     """Measure how far the inner lips are apart, pair by pair, downwards."""
     upper, lower = landmarks.UPPER_LIP_INNER[1:-1], landmarks.LOWER_LIP_INNER[1:-1]
     return points[lower, 1] - points[upper, 1]
-
-
-def speaking_rest(mesh: Float[np.ndarray, "478 3"], rig: Rig) -> Float[np.ndarray, "70 3"]:
-    """Give the normalized landmarks that speech starts from: the portrait's, with closed lips."""
-    shown, unit = landmarks.from_mesh(fit_head(mesh).to_rig(mesh)), eye_unit(mesh)
-    closed = landmarks.from_mesh(closed_mesh(mesh, rig))
-    return (normalize(mesh) + (closed - shown) / unit).astype(np.float32)
-
-
-def eye_unit(mesh: Float[np.ndarray, "478 3"]) -> float:
-    """Measure the unit of this face's normalized landmarks in units of the rig."""
-    return float(landmarks.eye_distance(landmarks.from_mesh(fit_head(mesh).to_rig(mesh))))

@@ -56,5 +56,10 @@ def normalize(mesh: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, "70 3"]:
     Returns:
         Frontal, origin at the nose bridge, unit = distance of the outer eye corners.
     """
-    points = from_mesh(fit_head(mesh).to_rig(mesh))
+    return normalized(fit_head(mesh).to_rig(mesh))
+
+
+def normalized(face: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, "70 3"]:
+    """Return the landmarks of a mesh in the rig's frame; as `normalize`."""
+    points = from_mesh(face)
     return ((points - points[NOSE_BRIDGE]) / eye_distance(points)).astype(np.float32)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from speech2face.types import Portrait
+from speech2face.face.view import View
 
 _FADE = 0.12
 """Width of the matte's soft border over the crop's side."""
@@ -20,7 +20,7 @@ class PasteBack:
     has is taken away with the change, because it belongs to what was there before.
     """
 
-    def __init__(self, portrait: Portrait) -> None:
+    def __init__(self, portrait: View) -> None:
         """Prepare everything that the frames share."""
         self._image = portrait.image
         self._crop = portrait.crop

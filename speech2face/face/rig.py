@@ -6,6 +6,7 @@ lies at the right of the image.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +104,9 @@ def load_rig(folder: Path | None = None) -> Rig:
     except KeyError as error:
         msg = f"{path} holds no {error}, so it is no rig; install speech2face again"
         raise WeightsError(msg) from error
+
+
+@cache
+def shipped_rig() -> Rig:
+    """Return the shipped rig, read once; its arrays are not to be written to."""
+    return load_rig()

@@ -1,19 +1,18 @@
-"""Frames drawn ahead of whoever takes them: in chunks, on threads of their own, in order.
+"""Frames drawn ahead of their use: in chunks, on threads of their own, in order.
 
 A frame's work is many small operations, which gain little from several threads each; whole chunks
 side by side do. And while the last chunk is pasted and encoded, the next is being drawn.
 """
 
 from collections import deque
-from collections.abc import Generator as Frames
+from collections.abc import Generator as Iterated
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Barrier
 from typing import TypeVar
 
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
 
-from speech2face.generators.base import Generator
+from speech2face.generators.base import Frames, Generator, Latents
 
 _State = TypeVar("_State")
 _MOST = 4
@@ -21,37 +20,56 @@ _MOST = 4
 
 
 def side_by_side(device: torch.device) -> int:
-    """Tell how many chunks a generator of small operations should draw at the same time."""
+    """Return how many chunks a generator of small operations should draw at the same time."""
     return min(torch.get_num_threads(), _MOST) if device.type == "cpu" else 1
 
 
-def draw_ahead(
-    generator: Generator[_State],
-    state: _State,
-    values: Float[np.ndarray, "frames latent"],
-    chunk: int,
-) -> Frames[UInt8[np.ndarray, "some size size 3"], None, None]:
-    """Draw frames a chunk at a time; no more chunks wait than are drawn side by side, and one.
+class Drawers:
+    """Threads that draw. An engine owns them; any number of clips and sessions share them."""
 
-    Args:
-        generator: Who draws; its `side_by_side` says how many chunks at the same time.
-        state: What it made of the portrait.
-        values: A row of latents for each frame.
-        chunk: Frames drawn as one batch.
-    """
-    threads, drawers = torch.get_num_threads(), generator.side_by_side
-    pool = ThreadPoolExecutor(
-        drawers, "draw", torch.set_num_threads, (max(1, threads // drawers),)
-    )  # fmt: skip
-    coming: deque[Future[UInt8[np.ndarray, "some size size 3"]]] = deque()
-    try:
-        for start in range(0, len(values), chunk):
-            coming.append(pool.submit(generator.render, state, values[start : start + chunk]))
-            if len(coming) > drawers:
-                yield coming.popleft().result()
-        while coming:
-            yield coming.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-        # What a thread sets for itself becomes the default of threads to come.
+    def __init__(self, count: int) -> None:
+        """Start the threads.
+
+        Torch's number of threads is a thread's own once it has computed, and the default of those
+        that come. Each drawer therefore takes its share at once and the process's number is
+        restored here, before anything is drawn: no clip ever changes it.
+
+        Args:
+            count: How many chunks are drawn at the same time.
+        """
+        self.count = count
+        threads, ready = torch.get_num_threads(), Barrier(count)
+        share = max(1, threads // count)
+        self._pool = ThreadPoolExecutor(count, "draw", _take_threads, (share,))
+        for started in [self._pool.submit(ready.wait) for _ in range(count)]:
+            started.result()
         torch.set_num_threads(threads)
+
+    def draw(
+        self, generator: Generator[_State], state: _State, latents: Latents, chunk: int
+    ) -> Iterated[Frames, None, None]:
+        """Draw frames a chunk at a time; no more chunks wait than are drawn side by side, and one.
+
+        Args:
+            generator: Draws.
+            state: What it encoded of the view.
+            latents: A row for each frame.
+            chunk: Frames drawn as one batch.
+        """
+        coming: deque[Future[Frames]] = deque()
+        try:
+            for start in range(0, len(latents), chunk):
+                part = latents[start : start + chunk]
+                coming.append(self._pool.submit(generator.render, state, part))
+                if len(coming) > self.count:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:
+            for future in coming:
+                future.cancel()
+
+
+def _take_threads(share: int) -> None:
+    torch.set_num_threads(share)
+    torch.get_num_threads()  # reads the number into this thread, before the default changes back

@@ -1,6 +1,5 @@
 """The generators by name: ours, and imported weights by the name they were given."""
 
-from importlib import import_module
 from typing import Any
 
 import torch
@@ -10,11 +9,11 @@ from speech2face.checkpoints.store import manifest
 from speech2face.errors import InputError
 from speech2face.generators.base import Generator
 from speech2face.generators.facevid2vid.generator import FaceVid2Vid
+from speech2face.generators.fast.generator import create as create_fast
 from speech2face.generators.warp.generator import WarpGenerator
 
 WARP, FAST = "warp", "facevid2vid:fast"
 _FAMILY = "facevid2vid"
-_FAST_MODULE = "speech2face.generators.fast.generator"
 _SHIPPED = {WARP: ("rig", "mouth"), FAST: ("rig", "fast")}
 """The shipped weights that each of our generators reads."""
 
@@ -82,6 +81,5 @@ def create(name: str, device: torch.device) -> Generator[Any]:
     if full == WARP:
         return WarpGenerator(device)
     if full == FAST:
-        # The network's code is loaded for those who use it.
-        return import_module(_FAST_MODULE).create(device)
+        return create_fast(device)
     return FaceVid2Vid.from_weights(imported_name(full), device)

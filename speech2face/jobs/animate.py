@@ -13,23 +13,23 @@ from speech2face import devices
 from speech2face.controls.director import direct
 from speech2face.errors import Speech2FaceWarning
 from speech2face.face.alignment import create_tracker
-from speech2face.face.neutral import speaking_rest
+from speech2face.face.choose import prepare_view
 from speech2face.face.paste import PasteBack
-from speech2face.face.portrait import moved_inside, prepare_portrait
 from speech2face.face.track import FaceTracker
-from speech2face.generators.ahead import draw_ahead
+from speech2face.face.view import View, moved_inside
+from speech2face.generators.ahead import Drawers
 from speech2face.generators.base import Generator
-from speech2face.generators.registry import create, full_name, weights_of
+from speech2face.generators.registry import create, weights_of
 from speech2face.jobs.pose_video import follow_pose
 from speech2face.jobs.preflight import Job, check
 from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar
 from speech2face.jobs.settings import Settings
 from speech2face.media.audio import read_speech
 from speech2face.media.encode import VideoWriter
-from speech2face.stages.fits import LatentFit, create_fit
+from speech2face.stages.landmarks2latents import landmarks2latents
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.timing import frames_for, resample
-from speech2face.types import LandmarkTrack, LatentTrack, Portrait
+from speech2face.types import LandmarkTrack, LatentTrack
 
 _MOVING = 0.03
 """Landmarks that move by less than this share of the distance between the eyes say nothing: the
@@ -47,7 +47,7 @@ class Progress:
     """A piece of work that has just ended."""
 
     stage: str
-    """portrait, sound, landmarks, controls, latents, encode; then in turns render, paste, write."""
+    """portrait, encode, sound, landmarks, controls, latents; then in turns render, paste, write."""
     done: int
     total: int
     """Frames, for the stages that go frame by frame; else 1."""
@@ -62,18 +62,21 @@ class Clip:
 
     def __init__(
         self,
-        portrait: Portrait,
+        view: View,
+        state: object,
         latents: LatentTrack,
         generator: Generator[Any],
+        drawers: Drawers,
         settings: Settings,
         report: Report,
     ) -> None:
         """Take what the frames are made from; the latents' rate is the clip's."""
-        self.portrait = portrait
+        self.view = view
         self.latents = latents
         # Where crops are pasted into; None: they are shown as they are.
-        self._canvas = portrait if settings.full else moved_inside(portrait)
-        self._generator, self._settings, self._report = generator, settings, report
+        self._canvas = view if settings.full else moved_inside(view)
+        self._generator, self._state, self._drawers = generator, state, drawers
+        self._settings, self._report = settings, report
 
     def __len__(self) -> int:
         """Count the frames."""
@@ -82,18 +85,16 @@ class Clip:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of a frame in pixels."""
-        picture = self.portrait.crop if self._canvas is None else self._canvas.image
+        picture = self.view.crop if self._canvas is None else self._canvas.image
         return picture.shape[1], picture.shape[0]
 
     def __iter__(self) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
         """Draw the frames, sRGB; no more of them are held than a few chunks."""
-        state = self._generator.encode(self.portrait)
         paste = None if self._canvas is None else PasteBack(self._canvas)
-        self._report(Progress(stage="encode", done=1, total=1))
         width, height = self.size
         at_once = max(1, _PASTED_BYTES // (3 * width * height))
-        values, start = self.latents.values, 0
-        for crops in draw_ahead(self._generator, state, values, self._settings.batch_size):
+        latents, chunk, start = self.latents.values, self._settings.batch_size, 0
+        for crops in self._drawers.draw(self._generator, self._state, latents, chunk):
             self._ended("render", start + len(crops))
             if paste is not None:
                 for first in range(0, len(crops), at_once):
@@ -118,14 +119,13 @@ class Speech2Face:
         *,
         tracker: FaceTracker,
         speech2landmarks: Speech2Landmarks,
-        landmarks2latents: LatentFit,
         generator: Generator[Any],
     ) -> None:
         """Take the parts; `from_pretrained` puts the shipped ones together."""
         self.tracker = tracker
         self.speech2landmarks = speech2landmarks
-        self.landmarks2latents = landmarks2latents
         self.generator = generator
+        self.drawers = Drawers(generator.spec.side_by_side)
 
     @classmethod
     def from_pretrained(
@@ -149,13 +149,11 @@ class Speech2Face:
             InputError: There is no such generator.
             WeightsError: Weights are missing, damaged or not calibrated.
         """  # noqa: DOC502 the parts raise them
-        place, name = devices.resolve(device), full_name(generator)
-        draws = create(name, place)
+        place = devices.resolve(device)
         return cls(
             tracker=create_tracker(tracker, place),
             speech2landmarks=Speech2Landmarks.chosen(speech2landmarks, place),
-            landmarks2latents=create_fit(name, place, draws),
-            generator=draws,
+            generator=create(generator, place),
         )
 
     def animate(
@@ -203,7 +201,7 @@ class Speech2Face:
         def ended(stage: str) -> None:
             report(Progress(stage=stage, done=1, total=1))
 
-        portrait = prepare_portrait(
+        view = prepare_view(
             job.image,
             self.tracker,
             size=settings.size,
@@ -211,14 +209,18 @@ class Speech2Face:
             force=settings.force,
         )
         ended("portrait")
-        latents = self._plan(job, portrait, ended)
+        state = self.generator.encode([view])
+        ended("encode")
+        latents = self._plan(job, view, state, ended)
         frames = frames_for(job.duration, settings.rate)
         latents = at_rate(latents, settings, min(frames, settings.preview or frames))
-        return Clip(portrait, latents, self.generator, settings, report)
+        return Clip(view, state, latents, self.generator, self.drawers, settings, report)
 
-    def _plan(self, job: Job, portrait: Portrait, ended: Callable[[str], None]) -> LatentTrack:
+    def _plan(
+        self, job: Job, view: View, state: object, ended: Callable[[str], None]
+    ) -> LatentTrack:
         """Hear the speech and decide the motion; the sound is let go of afterwards."""
-        rest = speaking_rest(portrait.face.mesh, self.landmarks2latents.rig)
+        rest = view.likeness.rest
         speech = read_speech(job.audio)
         ended("sound")
         track = self.speech2landmarks(speech, rest)
@@ -230,7 +232,7 @@ class Speech2Face:
         controls = direct(speech, settings, len(track), track.fps)
         ended("controls")
         track = scaled(track, rest, job.settings.expression_scale)
-        latents = self.landmarks2latents(track, controls, portrait, speech)
+        latents = landmarks2latents(self.generator, state, view, track, controls, speech)
         ended("latents")
         return latents
 
@@ -263,7 +265,7 @@ def _write(clip: Clip, job: Job, output: Path, engine: Speech2Face) -> None:
     ) as video:
         for frame in clip:
             video.write(frame)
-    generator, own = engine.generator.name, engine.speech2landmarks.source
+    generator, own = engine.generator.spec.name, engine.speech2landmarks.source
     pose = job.settings.resolve().pose
     shipped = {*_ALWAYS, *weights_of(generator)} - ({"speech2landmarks"} if own else set())
     sidecar(

@@ -1,4 +1,4 @@
-"""Meshes2Latents: the motion of a tracked face becomes latents of the warp generator.
+"""Follow: a tracked face becomes motion.
 
 The reverse of the rig: which weights, gaze, turn and shift of the head make the portrait's mesh the
 one that was tracked. Everything is relative to a reference mesh that shows the same face as the
@@ -15,11 +15,11 @@ from speech2face import landmarks
 from speech2face.face.neutral import bounded_least_squares
 from speech2face.face.normalize import fit_head
 from speech2face.face.rig import Rig, load_rig
-from speech2face.generators.warp.eyes import SHIFT_PER_DEGREE
+from speech2face.face.view import View
 from speech2face.geometry import fit_similarity, rotation_angles
-from speech2face.motion.motion import WarpLatents
+from speech2face.motion.eyeball import SHIFT_PER_DEGREE
+from speech2face.motion.motion import Motion
 from speech2face.motion.points import PIVOT, fit_blinks
-from speech2face.types import LatentTrack, Portrait
 
 _LOWEST, _HIGHEST = -0.6, 1.3
 """Bounds of a weight: a portrait that shows an expression already may lose it again."""
@@ -39,12 +39,12 @@ _WIDEST_GAZE = 35.0
 
 def motion_of(
     meshes: Float[np.ndarray, "frames 478 3"],
-    portrait: Portrait,
+    portrait: View,
     fps: Fraction,
     *,
     reference: Float[np.ndarray, "478 3"] | None = None,
-) -> LatentTrack:
-    """Read the motion of a tracked face as latents that make the portrait move alike.
+) -> Motion:
+    """Compute the motion that makes the portrait move as a tracked face does.
 
     Args:
         meshes: In pixels of their pictures, all of one size.
@@ -68,15 +68,12 @@ def motion_of(
         shifts.append([moved[0], moved[1], np.log(scale)])
         faces.append(head.to_rig((mesh - translation) @ rotation / scale))
     rest = head.to_rig(start.astype(np.float64))
-    own = fit_head(portrait.mesh).to_rig(portrait.mesh.astype(np.float64))
+    own = portrait.likeness_in_crop.head.to_rig(portrait.mesh.astype(np.float64))
     weights = _weights(rig, fit_blinks(rig, own), np.stack(faces) - rest, rest)
-    latents = WarpLatents(
-        weights=weights.astype(np.float32),
-        gaze=_gaze(np.stack(faces), rest).astype(np.float32),
-        pose=np.stack(poses).astype(np.float32),
-        shift=np.array(shifts, np.float32),
-    )
-    return LatentTrack(values=latents.pack(), space="warp", fps=fps)
+    return Motion.of(
+        weights, gaze=_gaze(np.stack(faces), rest), pose=np.stack(poses), shift=np.array(shifts),
+        fps=fps,
+    )  # fmt: skip
 
 
 def _weights(

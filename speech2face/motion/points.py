@@ -16,8 +16,11 @@ from speech2face import landmarks
 from speech2face.devices import to_tensor
 from speech2face.face.normalize import Head
 from speech2face.face.rig import Rig
+from speech2face.face.view import View
 from speech2face.geometry import rotation_matrix
-from speech2face.types import Portrait
+from speech2face.motion.eyeball import find_eyeball
+from speech2face.motion.motion import Motion
+from speech2face.types import cut
 
 _RINGS = (
     # Distance from the middle of the face (1 is its outline), depth behind the outline, share of
@@ -52,6 +55,9 @@ _LID_FALL = 2.5
 """How fast that motion falls with the distance: the lid's own skin unfolds, what is above it hardly
 follows, or else brow and shadow would come down with the lid."""
 
+_AT_ONCE = 750
+"""Frames at once: half a minute; memory stays small."""
+
 _BLINKS = ("eyeBlink_R", "eyeBlink_L")
 """The rig's channels name the person's own side: the eye at the image's left is their right one."""
 
@@ -62,6 +68,8 @@ class ControlPoints:
 
     head: Head
     """Where the head is in the crop."""
+    mesh: Float[np.ndarray, "478 3"]
+    """The view's face mesh in pixels of the crop."""
     rest: Float[Tensor, "points 3"]
     """Positions in the rig's frame; the first 478 are the portrait's own mesh."""
     basis: Float[Tensor, "channels points 3"]
@@ -103,7 +111,7 @@ class ControlPoints:
         Args:
             shape: From `shape`.
             pose: Yaw, pitch, roll against the portrait's own, degrees.
-            shift: Right, down (eye distances), logarithm of the size; as in `WarpLatents`.
+            shift: Right, down (eye distances), logarithm of the size; as in `Motion`.
         """
         device = shape.device
         facing = to_tensor(self.head.rotation, device)
@@ -122,6 +130,24 @@ class ControlPoints:
         moved = np.pad(shift[:, :2] * self.head.scale, ((0, 0), (0, 1))) + anchor
         return placed * size + to_tensor(moved, device)[:, None]
 
+    def meshes(self, motion: Motion) -> Float[np.ndarray, "frames 478 3"]:
+        """Return the moved face mesh in pixels of the crop, irises turned, depth as tracked."""
+        # Drawing makes the head shallower than it is: the mesh's true depth is added again.
+        still = self.place(self.rest[None], np.zeros((1, 3)))[:, : landmarks.MESH_POINTS]
+        missing = to_tensor(self.mesh, self.rest.device) - still
+        parts: list[np.ndarray] = []
+        for start in range(0, len(motion), _AT_ONCE):
+            part = cut(motion, slice(start, start + _AT_ONCE))
+            shape = self.shape(to_tensor(part.weights, self.rest.device))
+            placed = self.place(shape, part.pose, part.shift)
+            mesh = placed[:, : landmarks.MESH_POINTS].clone()
+            for (lid, _), iris in zip(landmarks.LIDS, landmarks.IRIS_RINGS, strict=True):
+                width = float(np.linalg.norm(self.pixels[lid[-1]] - self.pixels[lid[0]]))
+                eyeball = find_eyeball(self.pixels[iris], width, self.rest.device)
+                mesh[:, iris, :2] += eyeball.shift(to_tensor(part.gaze, self.rest.device))[:, None]
+            parts.append((mesh + missing).cpu().numpy())
+        return np.concatenate(parts)
+
     def displacements(
         self, placed: Float[Tensor, "batch points 3"]
     ) -> Float[Tensor, "batch points 2"]:
@@ -130,15 +156,15 @@ class ControlPoints:
         return (placed[..., :2] - rest) * self.follow[:, None]
 
 
-def control_points(portrait: Portrait, head: Head, rig: Rig, device: torch.device) -> ControlPoints:
-    """Set up the control points of a portrait."""
-    size = len(portrait.crop)
-    mesh = _to_rig(portrait.mesh.astype(np.float64), head)
+def control_points(view: View, rig: Rig, device: torch.device) -> ControlPoints:
+    """Compute the control points of a view."""
+    head, size = view.likeness_in_crop.head, len(view.crop)
+    mesh = _to_rig(view.mesh.astype(np.float64), head)
     deltas = fit_blinks(rig, mesh)
     rings, follow, jaw = _rings(mesh)
     parents = np.tile(landmarks.FACE_OVAL, len(_RINGS))
     ring_deltas = deltas[:, parents] * jaw[None, :, None]
-    border = _to_rig(_border(portrait, size), head)
+    border = _to_rig(_border(view, size), head)
     rest = np.concatenate([mesh, rings, border])
     basis = np.concatenate([deltas, ring_deltas, np.zeros((len(deltas), len(border), 3))], 1)
     follow = np.concatenate([np.ones(len(mesh)), follow, np.zeros(len(border))])
@@ -146,11 +172,12 @@ def control_points(portrait: Portrait, head: Head, rig: Rig, device: torch.devic
     is_ring = np.zeros(len(rest), bool)
     is_ring[len(mesh) : len(mesh) + len(rings)] = True
     seen = np.ones(len(rest), bool)
-    seen[: len(mesh)] = _facing(rig, portrait.mesh)
+    seen[: len(mesh)] = _facing(rig, view.mesh)
     on_picture = ((placed[:, :2] > 0) & (placed[:, :2] < size - 1)).all(1)
     inside = ~is_ring | (on_picture & ~_within(placed[:, :2], placed[seen & ~is_ring][:-_BORDER]))
     return ControlPoints(
         head=head,
+        mesh=view.mesh,
         rest=torch.as_tensor(rest[inside], dtype=torch.float32, device=device),
         basis=torch.as_tensor(basis[:, inside], dtype=torch.float32, device=device),
         follow=torch.as_tensor(follow[inside], dtype=torch.float32, device=device),
@@ -234,11 +261,11 @@ def _rings(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.concatenate(positions), np.concatenate(follow), np.concatenate(jaw)
 
 
-def _border(portrait: Portrait, size: int) -> np.ndarray:
+def _border(view: View, size: int) -> np.ndarray:
     """Give points on the border of what the crop shows of the picture: they stay where they are."""
-    height, width = portrait.image.shape[:2]
+    height, width = view.image.shape[:2]
     corners = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]])
-    linear, offset = portrait.to_crop[:, :2], portrait.to_crop[:, 2]
+    linear, offset = view.to_crop[:, :2], view.to_crop[:, 2]
     low, high = np.clip(corners @ linear.T + offset, 0, size - 1)
     x = np.linspace(low[0], high[0], _BORDER_POINTS)
     y = np.linspace(low[1], high[1], _BORDER_POINTS)

@@ -1,10 +1,9 @@
-"""Landmarks2Latents: landmarks and controls become the latents of one generator.
+"""Solve: landmarks and controls become motion of one view.
 
-For the warp generator the latents are rig weights, so the stage is a solve and not a network: the
-weights whose landmarks lie nearest to those asked for, within bounds, with the gap of the lips
-weighted so that closures stay closures. Emotion, blink, brows, gaze and pose are added on their own
-channels; how emotion changes the lips' own movement is in `lip_dynamics`, and the solve
-knows what else it does to the lips and closes them all the same.
+Nothing is learnt: the rig weights are those whose landmarks lie nearest to the ones asked for,
+within bounds, with the gap of the lips weighted so that closures stay closures. Emotion, blink,
+brows, gaze and pose are added on their own channels; how emotion changes the lips' own movement is
+in `lip_dynamics`, and the solve knows what else it does to the lips and closes them all the same.
 """
 
 import numpy as np
@@ -12,19 +11,13 @@ from jaxtyping import Float
 
 from speech2face import landmarks
 from speech2face.errors import InputError
-from speech2face.face.neutral import (
-    OPENING_CHANNELS,
-    bounded_least_squares,
-    eye_unit,
-    source_opening,
-    speaking_rest,
-)
-from speech2face.face.normalize import normalize
-from speech2face.face.rig import Rig, load_rig
+from speech2face.face.neutral import OPENING_CHANNELS, bounded_least_squares
+from speech2face.face.rig import Rig, shipped_rig
+from speech2face.face.view import View
 from speech2face.motion.expressions import expression_weights
 from speech2face.motion.lip_dynamics import felt_movement, pressed_lips
-from speech2face.motion.motion import WarpLatents
-from speech2face.types import ControlTrack, LandmarkTrack, LatentTrack, Portrait, Speech
+from speech2face.motion.motion import Motion
+from speech2face.types import ControlTrack, LandmarkTrack
 
 _MOUTH_CHANNELS = ("jaw", "mouth")
 """Prefixes of the channels that speech may move."""
@@ -55,68 +48,70 @@ _LID_PER_DEGREE = 0.018
 """Upper lids follow the gaze: share of a blink for each degree downwards."""
 
 
-class Landmarks2Latents:
-    """Fits rig weights, the latents of the warp generator, to landmarks and controls."""
+class Solve:
+    """Fits motion to landmarks and controls for one view; what depends on the view is kept."""
 
-    space = "warp"
+    def __init__(self, view: View) -> None:
+        """Take the view that shall move."""
+        self.rig: Rig = shipped_rig()
+        self._likeness = view.likeness
 
-    def __init__(self) -> None:
-        """Read the rig."""
-        self.rig: Rig = load_rig()
-
-    def __call__(
-        self,
-        track: LandmarkTrack,
-        controls: ControlTrack,
-        portrait: Portrait,
-        speech: Speech | None = None,
-    ) -> LatentTrack:
-        """Turn landmarks and controls into latents of the same length.
+    def __call__(self, track: LandmarkTrack, controls: ControlTrack) -> Motion:
+        """Compute the motion of the same length and rate.
 
         Args:
-            track: Normalized landmarks of the portrait's face while it speaks.
+            track: Normalized landmarks of the view's face while it speaks.
             controls: What the director asks for, at the same rate.
-            portrait: Whose latents these are: they are relative to what the portrait shows.
-            speech: Not needed here: rig weights follow from the landmarks alone.
 
         Raises:
             InputError: Landmarks and controls differ in rate or length.
         """
-        del speech
         if len(track) != len(controls) or track.fps != controls.fps:
             msg = (
                 f"landmarks have {len(track)} frames at {track.fps} a second, controls "
                 f"{len(controls)} at {controls.fps}; make both from the same sound"
             )
             raise InputError(msg)
-        rest = speaking_rest(portrait.face.mesh, self.rig)
-        spoken_lips = track.points - rest
+        spoken_lips = track.points - self._likeness.rest
         moved = felt_movement(spoken_lips, controls.emotion, track.fps)
+        return self.from_movement(spoken_lips, moved, controls)
+
+    def from_movement(
+        self,
+        spoken: Float[np.ndarray, "frames 70 3"],
+        moved: Float[np.ndarray, "frames 70 3"],
+        controls: ControlTrack,
+    ) -> Motion:
+        """Compute motion from lips that already move as emotion makes them; rows are independent.
+
+        Args:
+            spoken: Movements from the resting landmarks as they were heard.
+            moved: The same after `felt_movement`.
+            controls: What the director asks for, a row for each.
+        """
         emotion = expression_weights(self.rig, controls.emotion)
-        emotion = (emotion + pressed_lips(self.rig, spoken_lips, controls.emotion)).astype(float)
-        windows = [slice(at, at + _AT_ONCE) for at in range(0, len(track), _AT_ONCE)]
-        spoken = [self._mouth(moved[part], portrait, rest, emotion[part]) for part in windows]
-        weights = np.concatenate(spoken) + emotion
+        emotion = (emotion + pressed_lips(self.rig, spoken, controls.emotion)).astype(float)
+        windows = [slice(at, at + _AT_ONCE) for at in range(0, len(moved), _AT_ONCE)]
+        lips = [self._mouth(moved[part], emotion[part]) for part in windows]
+        weights = np.concatenate([*lips, emotion[:0]]) + emotion
         self._upper_face(weights, controls)
-        latents = WarpLatents(
-            weights=weights.astype(np.float32), gaze=controls.gaze, pose=controls.pose
-        )
-        return LatentTrack(values=latents.pack(), space=self.space, fps=track.fps)
+        return Motion.of(
+            weights, gaze=controls.gaze, pose=controls.pose, emotion=controls.emotion,
+            fps=controls.fps,
+        )  # fmt: skip
 
     def _mouth(
         self,
         offsets: Float[np.ndarray, "frames 70 3"],
-        portrait: Portrait,
-        rest: Float[np.ndarray, "70 3"],
         emotion: Float[np.ndarray, "frames channels"],
     ) -> Float[np.ndarray, "frames channels"]:
-        """Fit the speech channels to movements from `rest`, given what emotion does to the lips."""
-        rig = self.rig
+        """Fit the speech channels to movements from rest, given what emotion does to the lips."""
+        rig, likeness = self.rig, self._likeness
         channels = [
             i for i, name in enumerate(rig.names) if name.startswith(_MOUTH_CHANNELS)
         ]  # fmt: skip
-        wanted = (rest + _ARTICULATION * offsets - normalize(portrait.face.mesh)).astype(np.float64)
-        effect = landmarks.from_mesh(rig.deltas).astype(np.float64) / eye_unit(portrait.face.mesh)
+        wanted = (likeness.rest + _ARTICULATION * offsets - likeness.normalized).astype(np.float64)
+        effect = landmarks.from_mesh(rig.deltas).astype(np.float64) / likeness.unit
         price = _prices()
         reach = (effect[channels] * price).reshape(len(channels), -1)
         rare = [rig.names[channel].startswith(_RARE) for channel in channels]
@@ -132,7 +127,7 @@ class Landmarks2Latents:
             linear = linear + weight * span @ span_reach.T
         # Lips that the portrait holds apart may close: that far, opening channels may go below 0.
         opens = np.isin(rig.names, OPENING_CHANNELS)
-        low = np.where(opens, -source_opening(portrait.face.mesh, rig), 0.0)[channels]
+        low = np.where(opens, -likeness.opening, 0.0)[channels]
         # What emotion opens speech may close again.
         low = low - np.maximum(np.where(opens, emotion, 0.0), 0.0)[:, channels]
         result = np.zeros((len(wanted), len(rig.names)))

@@ -10,7 +10,7 @@ tracks also hold `fps` as two integers, numerator and denominator. Floats are fl
 |                         | pose (frames, 3), brow (frames): see `types.ControlTrack`              |
 | speech2face/latents 1   | values (frames, size), space (text): see `types.LatentTrack`           |
 | speech2face/portrait 1  | image (height, width, 3), crop (size, size, 3): uint8; to_crop (2, 3), |
-|                         | mesh (478, 3), box (4), score (): see `types.Portrait`, `types.Face`   |
+|                         | mesh (478, 3), box (4), score (): see `face.view.View`, `types.Face`   |
 """
 
 import struct
@@ -26,15 +26,16 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from speech2face.errors import InputError
+from speech2face.face.view import View
 from speech2face.media.output import atomic_output
 from speech2face.timing import parse_fps
-from speech2face.types import EMOTIONS, ControlTrack, Face, LandmarkTrack, LatentTrack, Portrait
+from speech2face.types import EMOTIONS, ControlTrack, Face, LandmarkTrack, LatentTrack
 
 VERSION = 1
 """The version of the files; it grows when an old reader would misread a new file."""
 
-Artifact = LandmarkTrack | ControlTrack | LatentTrack | Portrait
-Kind = TypeVar("Kind", LandmarkTrack, ControlTrack, LatentTrack, Portrait)
+Artifact = LandmarkTrack | ControlTrack | LatentTrack | View
+Kind = TypeVar("Kind", LandmarkTrack, ControlTrack, LatentTrack, View)
 
 _MOST_BYTES = 8 << 30
 """An archive that claims more than this, unpacked, is damaged or an attack: 100 h of latents."""
@@ -76,7 +77,7 @@ _SCHEMAS: Mapping[type[Artifact], _Schema] = {
         {"values": (np.float32, ("frames", "size")), "space": (np.str_, ())},
         "speech2face latents",
     ),
-    Portrait: _Schema(
+    View: _Schema(
         "portrait",
         {
             "image": (np.uint8, ("height", "width", 3)),
@@ -103,7 +104,7 @@ def save_track(path: Path, track: Artifact, *, overwrite: bool = False) -> None:
         OutputError: The file exists already or cannot be written.
     """  # noqa: DOC502 atomic_output raises it
     schema = _SCHEMAS[type(track)]
-    if isinstance(track, Portrait):
+    if isinstance(track, View):
         face = track.face
         source: dict[str, Any] = {
             "image": track.image, "crop": track.crop, "to_crop": track.to_crop,
@@ -114,7 +115,7 @@ def save_track(path: Path, track: Artifact, *, overwrite: bool = False) -> None:
     arrays = {name: np.asarray(source[name], kind) for name, (kind, _) in schema.arrays.items()}
     arrays["schema"] = np.asarray(f"speech2face/{schema.name}")
     arrays["version"] = np.asarray(VERSION)
-    if not isinstance(track, Portrait):
+    if not isinstance(track, View):
         arrays["fps"] = np.asarray(track.fps.as_integer_ratio())
     with atomic_output(path, overwrite) as temporary, temporary.open("wb") as file:
         # A file object: given a name, numpy would add ".npz" to one without it.
@@ -126,7 +127,7 @@ def load_track(path: Path, kind: type[Kind]) -> Kind:
 
     Args:
         path: The file.
-        kind: `LandmarkTrack`, `ControlTrack`, `LatentTrack` or `Portrait`.
+        kind: `LandmarkTrack`, `ControlTrack`, `LatentTrack` or `View`.
 
     Raises:
         InputError: The file cannot be read, is damaged, or holds something else.
@@ -149,7 +150,7 @@ def load_track(path: Path, kind: type[Kind]) -> Kind:
     values: dict[str, Any] = {
         key: found[key].item() if found[key].shape == () else found[key] for key in schema.arrays
     }
-    if kind is Portrait:
+    if kind is View:
         values["face"] = Face(**{key: values.pop(key) for key in ("mesh", "box", "score")})
     else:
         values["fps"] = _fps(path, found)

@@ -14,16 +14,17 @@ from speech2face import landmarks
 from speech2face.devices import to_tensor
 from speech2face.errors import InputError
 from speech2face.face.normalize import pose_of
-from speech2face.face.portrait import cut_portrait
 from speech2face.face.track import FaceTracker
+from speech2face.face.view import View, cut_view
 from speech2face.generators.warp.generator import WarpGenerator, WarpState
+from speech2face.generators.warp.latents import pack, unpack
 from speech2face.media.image import read_image
-from speech2face.motion.motion import WarpLatents
+from speech2face.motion.motion import Motion
 from speech2face.synthesis.flows import flows_by_sources
 from speech2face.synthesis.heads.expressions import draw_expression
 from speech2face.synthesis.held_out import is_stranger
 from speech2face.synthesis.pairs import FRAME_SIZE, IdentityFrames
-from speech2face.types import Face, Portrait
+from speech2face.types import Face
 
 FRAMES = 4
 """Frames of a photograph: itself and three others."""
@@ -90,7 +91,7 @@ class AnimatedPhotographs:
         if mesh is None or abs(pose_of(mesh)[0]) > _WIDEST:
             return None
         box = np.concatenate([mesh[:, :2].min(0), mesh[:, :2].max(0)]).astype(np.float32)
-        portrait = cut_portrait(image, Face(mesh=mesh, box=box, score=1.0), FRAME_SIZE)
+        portrait = cut_view(image, Face(mesh=mesh, box=box, score=1.0), FRAME_SIZE)
         number = int("".join(filter(str.isdigit, name)) or 0)
         rng = np.random.default_rng([self._seed, number])
         return animate(self._generator, portrait, rng, identity=name, held_out=is_stranger(name))
@@ -106,7 +107,7 @@ class AnimatedPhotographs:
 
 def animate(
     generator: WarpGenerator,
-    portrait: Portrait,
+    portrait: View,
     rng: np.random.Generator,
     *,
     identity: str,
@@ -126,16 +127,17 @@ def animate(
     names = generator.rig.names
     drawn = [draw_expression(names, rng) for _ in range(frames)]
     pose = np.clip(rng.normal(0, 1, (frames, 3)) * _TURN, -_FURTHEST, _FURTHEST)
-    latents = WarpLatents(
-        weights=np.stack([face.weights for face in drawn]),
-        gaze=np.stack([face.gaze for face in drawn]).astype(np.float32),
-        pose=pose.astype(np.float32),
-        shift=(rng.normal(0, 1, (frames, 3)) * _DRIFT).astype(np.float32),
+    motion = Motion.of(
+        np.stack([face.weights for face in drawn]),
+        gaze=np.stack([face.gaze for face in drawn]),
+        pose=pose,
+        shift=rng.normal(0, 1, (frames, 3)) * _DRIFT,
     )
-    values = latents.pack()
+    values = pack(motion)
     values[0] = 0
-    state = generator.encode(portrait)
-    traced = _trace(state, WarpLatents.unpack(values), generator.meshes(state, values))
+    motion = unpack(values)
+    state = generator.encode([portrait])
+    traced = _trace(state, motion, state.points.meshes(motion))
     sources, known, meshes = traced
     flows, visible = flows_by_sources(sources, known)
     return IdentityFrames(
@@ -154,7 +156,7 @@ def animate(
 
 @torch.inference_mode()
 def _trace(
-    state: WarpState, latents: WarpLatents, meshes: Float[np.ndarray, "frames 478 3"]
+    state: WarpState, motion: Motion, meshes: Float[np.ndarray, "frames 478 3"]
 ) -> tuple[
     Float[np.ndarray, "frames size size 2"],
     Bool[np.ndarray, "frames size size"],
@@ -168,8 +170,8 @@ def _trace(
         Sources in pixels of the resting crop; known where the photograph's skin is shown; meshes.
     """
     device, size = state.picture.device, state.picture.shape[-1]
-    shape = state.points.shape(to_tensor(latents.weights, device))
-    placed = state.points.place(shape, latents.pose, latents.shift)
+    shape = state.points.shape(to_tensor(motion.weights, device))
+    placed = state.points.place(shape, motion.pose, motion.shift)
     moves = state.points.displacements(placed)
     sources = state.base.grid(moves)
     hidden = torch.zeros(sources.shape[:3], device=device)
@@ -195,8 +197,8 @@ def _trace(
     for eye, iris in zip(state.eyes, (landmarks.LEFT_IRIS, landmarks.RIGHT_IRIS), strict=True):
         opening, eyeball = eye.opening, eye.eyeball
         travel = opening.travel(state.points, placed)
-        rigid = opening.rigid_sources(state.points, latents.pose, latents.shift, travel)
-        turned = eyeball.shift(to_tensor(latents.gaze, device))
+        rigid = opening.rigid_sources(state.points, motion.pose, motion.shift, travel)
+        turned = eyeball.shift(to_tensor(motion.gaze, device))
         rest = to_tensor(state.points.pixels[iris], device) + turned[:, None]
         placed_iris = _forward(rigid, opening.above.pixels, rest) + travel[:, None]
         meshes[:, iris, :2] = placed_iris.cpu().numpy()

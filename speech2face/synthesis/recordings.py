@@ -15,8 +15,8 @@ from jaxtyping import Float, Int, UInt8
 from speech2face import landmarks
 from speech2face.errors import InputError, MediaError
 from speech2face.face.normalize import normalize, pose_of
-from speech2face.face.portrait import cut_portrait
 from speech2face.face.teacher import FaceMeshTeacher
+from speech2face.face.view import cut_view
 from speech2face.media.video import VideoReader
 from speech2face.synthesis.held_out import GRID_STEPS
 from speech2face.synthesis.pairs import FRAME_SIZE, IdentityFrames
@@ -152,8 +152,8 @@ def frames_of_clip(
         )
         raise InputError(msg)
     chosen = kept[choose_frames(meshes[kept], count)]
-    portrait = cut_portrait(frames[chosen[0]], _face(meshes[chosen[0]]), FRAME_SIZE)
-    crops = [cut_portrait(frames[index], portrait.face, FRAME_SIZE).crop for index in chosen]
+    portrait = cut_view(frames[chosen[0]], _face(meshes[chosen[0]]), FRAME_SIZE)
+    crops = [cut_view(frames[index], portrait.face, FRAME_SIZE).crop for index in chosen]
     placed = [replace(portrait, face=_face(meshes[index])).mesh for index in chosen]
     return IdentityFrames(
         kind=Recordings.kind,

@@ -19,16 +19,18 @@ from speech2face.evaluation.generators.measures import COLUMNS, Bench, paired_ta
 from speech2face.evaluation.generators.rows import GeneratorRow, StillRow, TruthRow
 from speech2face.evaluation.generators.stage import Stage, kept_identity
 from speech2face.evaluation.material import GridClip
-from speech2face.face.portrait import cut_portrait
 from speech2face.face.rig import load_rig
 from speech2face.face.teacher import TeacherFace
 from speech2face.face.track import FaceTracker
+from speech2face.face.view import cut_view
 from speech2face.generators.warp.generator import WarpGenerator
+from speech2face.generators.warp.latents import pack
 from speech2face.media.encode import VideoWriter
 from speech2face.media.image import read_image
 from speech2face.models.identity import IdentityNetwork
-from speech2face.motion.motion import WarpLatents
+from speech2face.motion.motion import Motion
 from speech2face.synthesis.pairs import IdentityFrames, write_identity
+from speech2face.types import joined
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "portrait.png"
 CPU = torch.device("cpu")
@@ -36,29 +38,29 @@ RIG = load_rig()
 
 
 @pytest.fixture(scope="module")
-def motion() -> np.ndarray:
+def motion() -> Motion:
     weights = np.zeros((9, len(RIG.names)), np.float32)
     weights[:, RIG.index("jawOpen")] = np.linspace(0.1, 0.5, 9)
     weights[4, [RIG.index("eyeBlink_L"), RIG.index("eyeBlink_R")]] = 1
     pose = np.zeros((9, 3), np.float32)
     pose[:, 0] = np.linspace(0, 6, 9)
-    return WarpLatents(weights=weights, gaze=pose[:, :2] * 0, pose=pose).pack()
+    return Motion.of(weights, pose=pose)
 
 
 @pytest.fixture(scope="module")
-def heads(tmp_path_factory, tracker: FaceTracker, motion: np.ndarray) -> Path:
+def heads(tmp_path_factory, tracker: FaceTracker, motion: Motion) -> Path:
     """Write the example's portrait, animated, as if it were a rendered head that is held out."""
     image = read_image(EXAMPLE)
-    portrait = cut_portrait(image, tracker.find(image)[0], 256)
+    portrait = cut_view(image, tracker.find(image)[0], 256)
     generator = WarpGenerator(CPU)
-    state, zero = generator.encode(portrait), np.zeros_like(motion[:1])
-    values = np.concatenate([zero, motion])
+    state = generator.encode([portrait])
+    shown = joined([Motion.of(motion.weights[:1] * 0), motion])
     folder = tmp_path_factory.mktemp("heads")
     write_identity(
         folder / "head_0009.npz",
         IdentityFrames(
             kind="heads", identity="head 9", held_out=True,
-            frames=generator.render(state, values), meshes=generator.meshes(state, values),
+            frames=generator.render(state, pack(shown)), meshes=state.points.meshes(shown),
         ),
     )  # fmt: skip
     return folder
@@ -163,7 +165,7 @@ def test_a_recording_becomes_a_case_even_if_it_begins_grey(tmp_path, tracker, ca
     again = next(real_cases([clip], tracker, tmp_path))
 
     assert len(first.truth) == len(first.meshes) == len(first.motion) == 9
-    opening = WarpLatents.unpack(first.motion.values).weights[:, RIG.index("jawOpen")]
+    opening = first.motion.weights[:, RIG.index("jawOpen")]
     assert opening[-1] > opening[0] + 0.1
     np.testing.assert_array_equal(first.truth, again.truth)
     assert 0.5 < first.mask.mean() < 1
@@ -225,7 +227,7 @@ def test_who_is_a_is_a_fair_coin_that_falls_the_same_every_time():
 
 
 def test_moments_show_the_blink_and_the_widest_mouth(motion):
-    chosen = side_by_side.moments(WarpLatents.unpack(motion), RIG, 4)
+    chosen = side_by_side.moments(motion, RIG, 4)
 
     assert {4, 8} <= set(chosen)
 

@@ -14,17 +14,18 @@ from speech2face.evaluation.plots import (
 )
 from speech2face.face.normalize import Head, normalize
 from speech2face.face.rig import load_rig
+from speech2face.face.view import View
 from speech2face.geometry import rotation_matrix
 from speech2face.landmarks import from_mesh
 from speech2face.media.image import read_image
-from speech2face.types import Face, LandmarkTrack, LatentTrack, Portrait, Speech
+from speech2face.types import Face, LandmarkTrack, LatentTrack, Speech
 
 pytest.importorskip("matplotlib")
 FPS = Fraction(25)
 
 
 @pytest.fixture
-def portrait() -> Portrait:
+def portrait() -> View:
     """A gray picture with the rig's own face in it, turned a little."""
     head = Head(
         scale=60.0, rotation=rotation_matrix(np.array([8.0, 3.0, -5.0])),
@@ -33,17 +34,17 @@ def portrait() -> Portrait:
     mesh = head.to_image(load_rig().neutral.astype(np.float64)).astype(np.float32)
     gray = np.full((256, 256, 3), 90, np.uint8)
     face = Face(mesh=mesh, box=np.array([60.0, 60.0, 190.0, 210.0]), score=1.0)
-    return Portrait(image=gray, crop=gray, to_crop=np.eye(2, 3), face=face)
+    return View(image=gray, crop=gray, to_crop=np.eye(2, 3), face=face)
 
 
-def speaking(portrait: Portrait, frames: int) -> LandmarkTrack:
+def speaking(portrait: View, frames: int) -> LandmarkTrack:
     rest = normalize(portrait.face.mesh)
     points = np.tile(rest, (frames, 1, 1))
     points[:, 64:68, 1] += 0.1 * (1 + np.sin(np.arange(frames)))[:, None].astype(np.float32)
     return LandmarkTrack(points=points, fps=FPS)
 
 
-def test_motion_is_drawn_over_the_spectrogram(tmp_path: Path, portrait: Portrait) -> None:
+def test_motion_is_drawn_over_the_spectrogram(tmp_path: Path, portrait: View) -> None:
     speech = babble(4.0)
     bare, full = tmp_path / "bare.png", tmp_path / "full.png"
 
@@ -87,7 +88,7 @@ def test_sounds_of_any_length_are_drawn(tmp_path: Path, seconds: float) -> None:
     assert read_image(tmp_path / "a.png").std() > 5
 
 
-def test_landmarks_are_drawn_on_every_frame(tmp_path: Path, portrait: Portrait) -> None:
+def test_landmarks_are_drawn_on_every_frame(tmp_path: Path, portrait: View) -> None:
     points = [from_mesh(portrait.mesh)] * 6
     plot_faces(tmp_path / "a.png", [portrait.crop] * 6, points, ["0 s"] * 6)
 

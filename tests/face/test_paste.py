@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from speech2face.face.paste import PasteBack
-from speech2face.face.portrait import _cut
-from speech2face.types import Face, Portrait
+from speech2face.face.view import View, _cut
+from speech2face.types import Face
 
 
 def textured(height: int, width: int):
@@ -14,7 +14,7 @@ def textured(height: int, width: int):
     return np.clip(smooth, 0, 255).astype(np.uint8)
 
 
-def portrait(scale: float = 1.0, size: int = 128, roll: float = 0.0, shape=(300, 260)) -> Portrait:
+def portrait(scale: float = 1.0, size: int = 128, roll: float = 0.0, shape=(300, 260)) -> View:
     """A crop of `size` at (40, 30) of a picture, which is `1 / scale` times larger."""
     image = textured(*shape)
     cos, sin = scale * np.cos(roll), scale * np.sin(roll)
@@ -25,7 +25,7 @@ def portrait(scale: float = 1.0, size: int = 128, roll: float = 0.0, shape=(300,
         to_crop = np.array([[1, 0, -40], [0, 1, -30.0]])
     face = Face(mesh=np.zeros((478, 3), np.float32), box=np.zeros(4, np.float32), score=1.0)
     crop = _cut(image, to_crop, size)
-    return Portrait(image=image, face=face, crop=crop, to_crop=to_crop.astype(np.float32))
+    return View(image=image, face=face, crop=crop, to_crop=to_crop.astype(np.float32))
 
 
 VARIANTS = [
@@ -38,7 +38,7 @@ VARIANTS = [
 
 
 @pytest.mark.parametrize("given", VARIANTS)
-def test_at_rest_the_picture_stays_as_it_is(given: Portrait) -> None:
+def test_at_rest_the_picture_stays_as_it_is(given: View) -> None:
     frames = PasteBack(given)(np.repeat(given.crop[None], 2, 0))
 
     np.testing.assert_array_equal(frames[0], given.image)
@@ -46,7 +46,7 @@ def test_at_rest_the_picture_stays_as_it_is(given: Portrait) -> None:
 
 
 @pytest.mark.parametrize("given", VARIANTS)
-def test_outside_the_matte_no_pixel_changes(given: Portrait) -> None:
+def test_outside_the_matte_no_pixel_changes(given: View) -> None:
     paste = PasteBack(given)
 
     frame = paste(255 - given.crop[None])[0]
@@ -67,7 +67,7 @@ def test_at_the_pictures_resolution_the_crop_arrives_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("given", VARIANTS)
-def test_the_border_shows_no_step(given: Portrait) -> None:
+def test_the_border_shows_no_step(given: View) -> None:
     brighter = np.clip(given.crop.astype(int) + 40, 0, 255).astype(np.uint8)
     paste = PasteBack(given)
 

@@ -14,33 +14,29 @@ from speech2face.__main__ import main
 from speech2face.checkpoints import library
 from speech2face.checkpoints.store import read_weights, write_weights
 from speech2face.errors import InputError, WeightsError
+from speech2face.face.choose import prepare_view
 from speech2face.face.normalize import fit_head
-from speech2face.face.portrait import prepare_portrait
 from speech2face.face.track import FaceTracker
+from speech2face.face.view import View
 from speech2face.generators import registry
 from speech2face.generators.base import Generator
 from speech2face.generators.facevid2vid.drive import load_calibration, needs_calibration
-from speech2face.generators.facevid2vid.generator import (
-    FaceVid2Vid,
-    load_extractor,
-    resized,
-    tracked_pose,
-)
+from speech2face.generators.facevid2vid.extractor import load_extractor, resized, tracked_pose
+from speech2face.generators.facevid2vid.generator import FaceVid2Vid
 from speech2face.generators.facevid2vid.head_pose import rotation_matrix
 from speech2face.generators.facevid2vid.importer import convert
 from speech2face.generators.facevid2vid.network import PRESETS, FaceVid2VidGenerator
 from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.settings import Settings
 from speech2face.media.image import read_image
-from speech2face.stages.fits import create_fit
-from speech2face.types import Portrait
+from speech2face.motion.motion import Motion
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def face(portrait: Path) -> Portrait:
-    return prepare_portrait(read_image(portrait), FaceTracker.from_pretrained(), size=80)
+def face(portrait: Path) -> View:
+    return prepare_view(read_image(portrait), FaceTracker.from_pretrained(), size=80)
 
 
 @pytest.fixture
@@ -64,16 +60,16 @@ def bring(tmp_path: Path, folder: Path) -> Callable[[str, Callable], Path]:
     return run
 
 
-def test_frames_have_the_size_of_the_crop_and_zero_draws_the_source(face: Portrait, bring):
+def test_frames_have_the_size_of_the_crop_and_zero_draws_the_source(face: View, bring):
     bring("toy", zhang)
     generator = registry.create("facevid2vid:toy", CPU)
     assert isinstance(generator, Generator)
     assert isinstance(generator, FaceVid2Vid)
 
-    state = generator.encode(face)
-    frames = generator.render(state, np.zeros((3, generator.latent_size), np.float32))
+    state = generator.encode([face])
+    frames = generator.render(state, np.zeros((3, generator.spec.latent_size), np.float32))
 
-    network, points = generator.network, state.keypoints
+    network, points = generator.network, state.source.keypoints
     picture = generator.extractor.pictures(face.crop[None])
     with torch.no_grad():
         drawn = network.render(network.encode(picture), points, points)
@@ -82,13 +78,13 @@ def test_frames_have_the_size_of_the_crop_and_zero_draws_the_source(face: Portra
     assert (
         np.abs(frames[0].astype(int) - resized(pixels, 80)).max() <= 2
     )  # a batch rounds otherwise
-    assert (generator.name, generator.latent_size) == ("facevid2vid:toy", 15)
+    assert (generator.spec.name, generator.spec.latent_size) == ("facevid2vid:toy", 15)
     assert not network.training
 
 
 @pytest.mark.parametrize("preset", ["tiny", "tiny-original"])
 def test_the_network_is_sped_up_and_its_pictures_are_the_same(
-    face: Portrait, bring: Callable, preset: str
+    face: View, bring: Callable, preset: str
 ):
     path = bring("toy", partial(zhang, preset=preset))
     fast = registry.create("facevid2vid:toy", CPU)
@@ -100,18 +96,18 @@ def test_the_network_is_sped_up_and_its_pictures_are_the_same(
     slow = FaceVid2Vid("toy", plain.eval(), fast.extractor)
     values = np.random.default_rng(0).normal(0, 0.1, (2, 15)).astype(np.float32)
 
-    quickly, slowly = (way.render(way.encode(face), values).astype(int) for way in (fast, slow))
+    quickly, slowly = (way.render(way.encode([face]), values).astype(int) for way in (fast, slow))
 
     assert type(fast.network.dense_motion_network) is not type(plain.dense_motion_network)
     assert np.abs(quickly - slowly).max() <= 2
     assert config["network"]["decoder"] == PRESETS[preset].decoder
 
 
-def test_a_frame_does_not_depend_on_its_neighbours(face: Portrait, bring):
+def test_a_frame_does_not_depend_on_its_neighbours(face: View, bring):
     bring("toy", zhang)
     generator = registry.create("facevid2vid:toy", CPU)
     values = np.random.default_rng(0).normal(0, 0.2, (3, 15)).astype(np.float32)
-    state = generator.encode(face)
+    state = generator.encode([face])
 
     together = generator.render(state, values)
     alone = np.concatenate([generator.render(state, row[None]) for row in values])
@@ -120,7 +116,7 @@ def test_a_frame_does_not_depend_on_its_neighbours(face: Portrait, bring):
     assert np.abs(together[0].astype(int) - together[1]).max() > 5
 
 
-def test_the_tracked_pose_is_the_same_rotation_in_the_checkpoints_order(face: Portrait):
+def test_the_tracked_pose_is_the_same_rotation_in_the_checkpoints_order(face: View):
     pose = tracked_pose(face, 5, CPU)
 
     rotation = rotation_matrix(pose, "zhang")[0].numpy()
@@ -131,7 +127,7 @@ def test_the_tracked_pose_is_the_same_rotation_in_the_checkpoints_order(face: Po
     assert not pose.exp.any()
 
 
-def test_a_checkpoint_without_estimator_takes_the_pose_from_our_tracker(face: Portrait, bring):
+def test_a_checkpoint_without_estimator_takes_the_pose_from_our_tracker(face: View, bring):
     bring("sad", sadtalker)
     extractor = load_extractor("sad", CPU)
 
@@ -190,18 +186,18 @@ def test_the_weights_behind_a_generator_are_named(bring):
     assert registry.weights_of(f"facevid2vid:{path}")[1].endswith("toy.calibration.safetensors")
 
 
-def test_weights_with_an_estimator_ask_for_calibration(bring):
+def test_weights_with_an_estimator_ask_for_calibration(face: View, bring):
     bring("toy", zhang)
     bring("sad", sadtalker)
 
     assert needs_calibration("toy")
     assert not needs_calibration("sad")
+    generator, still = registry.create("facevid2vid:toy", CPU), Motion.of(np.zeros((1, 60)))
+    state = generator.encode([face])
     with pytest.raises(WeightsError, match="run speech2face calibrate --generator facevid2vid:toy"):
-        Speech2Face.from_pretrained("cpu", "facevid2vid:toy")
+        generator.drive(state, still)
     with pytest.raises(WeightsError, match="has not been calibrated"):
         load_calibration("toy")
-    assert create_fit("facevid2vid:sad", CPU).space == "facevid2vid:sad"
-    assert create_fit("warp", CPU).space == "warp"
 
 
 def test_the_doctor_looks_at_every_imported_checkpoint(

@@ -1,5 +1,6 @@
 """From landmarks and motion to the fast generator's keypoints, and to its frames."""
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -8,24 +9,25 @@ import torch
 from fast_material import TOY, mesh
 
 from speech2face import landmarks
-from speech2face.face.neutral import speaking_rest
+from speech2face.face.likeness import Likeness
 from speech2face.face.rig import load_rig
+from speech2face.face.view import View
 from speech2face.generators.base import Generator
-from speech2face.generators.fast.drive import Landmarks2Named
 from speech2face.generators.fast.generator import NAME, Fast, create, named_keypoints
 from speech2face.generators.fast.network import FastGenerator
-from speech2face.motion.motion import WarpLatents
-from speech2face.types import ControlTrack, Face, LandmarkTrack, Portrait
+from speech2face.motion.motion import Motion
+from speech2face.stages.landmarks2latents import landmarks2latents
+from speech2face.types import ControlTrack, Face, LandmarkTrack, joined
 
 _RIG = load_rig()
 
 
 @pytest.fixture(scope="module")
-def portrait() -> Portrait:
+def portrait() -> View:
     shape = mesh(96)
     box = np.concatenate([shape[:, :2].min(0), shape[:, :2].max(0)])
     crop = np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8)
-    return Portrait(
+    return View(
         image=crop, face=Face(mesh=shape, box=box, score=1.0), crop=crop,
         to_crop=np.eye(2, 3, dtype=np.float32),
     )  # fmt: skip
@@ -41,12 +43,15 @@ def fast() -> Fast:
     return Fast(network, torch.device("cpu"))
 
 
-def motion(frames: int = 1, gaze: tuple[float, float] = (0, 0), **weights: float) -> np.ndarray:
-    return WarpLatents(
-        weights=np.tile(_RIG.weights(**weights), (frames, 1)),
-        gaze=np.tile(np.array(gaze, np.float32), (frames, 1)),
-        pose=np.zeros((frames, 3), np.float32),
-    ).pack()
+def motion(frames: int = 1, gaze: tuple[float, float] = (0, 0), **weights: float) -> Motion:
+    rows = np.tile(_RIG.weights(**weights), (frames, 1))
+    return Motion.of(rows, gaze=np.tile(np.array(gaze), (frames, 1)))
+
+
+@pytest.fixture(scope="module")
+def drive(fast: Fast, portrait: View) -> Callable[[Motion], np.ndarray]:
+    state = fast.encode([portrait])
+    return lambda motion: fast.drive(state, motion)
 
 
 def keypoint(values: np.ndarray, point: int) -> np.ndarray:
@@ -56,29 +61,29 @@ def keypoint(values: np.ndarray, point: int) -> np.ndarray:
 
 def test_it_is_a_generator_whose_latents_are_all_keypoints(fast: Fast) -> None:
     assert isinstance(fast, Generator)
-    assert fast.name == Landmarks2Named().space == NAME
-    assert fast.latent_size == 3 * len(landmarks.FAST_KEYPOINTS)
+    assert fast.spec.name == NAME
+    assert fast.spec.latent_size == 3 * len(landmarks.FAST_KEYPOINTS)
 
 
-def test_no_motion_gives_the_portraits_own_keypoints(portrait: Portrait) -> None:
-    values = Landmarks2Named().from_motion(motion(2), portrait)
+def test_no_motion_gives_the_portraits_own_keypoints(portrait: View, drive) -> None:
+    values = drive(motion(2))
 
     wanted = named_keypoints(portrait.mesh, 96).ravel()
     np.testing.assert_allclose(values, np.stack([wanted] * 2), atol=1e-4)
 
 
-def test_no_motion_draws_the_portrait(fast: Fast, portrait: Portrait) -> None:
-    values = Landmarks2Named().from_motion(motion(), portrait)
+def test_no_motion_draws_the_portrait(fast: Fast, portrait: View, drive) -> None:
+    values = drive(motion())
 
-    frame = fast.render(fast.encode(portrait), values)[0]
+    frame = fast.render(fast.encode([portrait]), values)[0]
 
     assert np.abs(frame.astype(int) - portrait.crop).max() <= 1
 
 
-def test_frames_do_not_depend_on_their_batch(fast: Fast, portrait: Portrait) -> None:
-    values = Landmarks2Named().from_motion(motion(6, jawOpen=0.4), portrait)
+def test_frames_do_not_depend_on_their_batch(fast: Fast, portrait: View, drive) -> None:
+    values = drive(motion(6, jawOpen=0.4))
     values = values * np.linspace(0.98, 1.02, 6, dtype=np.float32)[:, None]
-    state = fast.encode(portrait)
+    state = fast.encode([portrait])
 
     together = fast.render(state, values).astype(int)
 
@@ -86,27 +91,26 @@ def test_frames_do_not_depend_on_their_batch(fast: Fast, portrait: Portrait) -> 
     assert np.abs(together - alone).max() <= 1
 
 
-def test_parted_lips_show_teeth_and_closed_ones_nothing(fast: Fast, portrait: Portrait) -> None:
-    state, fit = fast.encode(portrait), Landmarks2Named()
-    both = np.concatenate([motion(jawOpen=0.6), motion()])
-    points = torch.from_numpy(fit.from_motion(both, portrait)).unflatten(1, (-1, 3))
+def test_parted_lips_show_teeth_and_closed_ones_nothing(fast: Fast, portrait: View, drive) -> None:
+    state = fast.encode([portrait])
+    both = drive(joined([motion(jawOpen=0.6), motion()]))
+    points = torch.from_numpy(both).unflatten(1, (-1, 3))
     grey = torch.full((2, 3, 96, 96), 0.5)
 
     state.openings.draw_mouth(grey, points)
 
     assert (grey[1] == 0.5).all()
     rows, columns = (grey[0] != 0.5).any(0).nonzero().T
-    lips = fit.from_motion(both[:1], portrait).reshape(-1, 3)
-    middle = (keypoint(lips.reshape(1, -1), 13) + keypoint(lips.reshape(1, -1), 14))[:2] / 2
+    middle = (keypoint(both[:1], 13) + keypoint(both[:1], 14))[:2] / 2
     centre = torch.stack([columns.float().mean(), rows.float().mean()]).numpy()
     np.testing.assert_allclose((2 * centre + 1) / 96 - 1, middle, atol=0.05)
     assert grey[0].amin() < 0.35  # the throat
 
 
-def test_eyes_are_the_photographs_own_and_turn_and_shut(fast: Fast, portrait: Portrait) -> None:
+def test_eyes_are_the_photographs_own_and_turn_and_shut(fast: Fast, portrait: View, drive) -> None:
     both = motion(), motion(gaze=(15.0, 0.0)), motion(eyeBlink_L=1.0, eyeBlink_R=1.0)
-    values = Landmarks2Named().from_motion(np.concatenate(both), portrait)
-    grey, openings = torch.full((3, 3, 96, 96), 0.5), fast.encode(portrait).openings
+    values = drive(joined(both))
+    grey, openings = torch.full((3, 3, 96, 96), 0.5), fast.encode([portrait]).openings
 
     openings.draw_eyes(grey, torch.from_numpy(values).unflatten(1, (-1, 3)))
 
@@ -125,19 +129,17 @@ def test_eyes_are_the_photographs_own_and_turn_and_shut(fast: Fast, portrait: Po
     assert 0 <= grey.amin() <= grey.amax() <= 1
 
 
-def test_an_open_jaw_lowers_the_lip_and_leaves_the_brow(portrait: Portrait) -> None:
-    fit = Landmarks2Named()
-    rest, open_ = (fit.from_motion(motion(1, jawOpen=jaw), portrait) for jaw in (0.0, 0.5))
+def test_an_open_jaw_lowers_the_lip_and_leaves_the_brow(drive) -> None:
+    rest, open_ = (drive(motion(1, jawOpen=jaw)) for jaw in (0.0, 0.5))
 
     assert keypoint(open_, 14)[1] - keypoint(rest, 14)[1] > 0.05
     np.testing.assert_allclose(keypoint(open_, 105), keypoint(rest, 105), atol=1e-3)
 
 
-def test_gaze_moves_the_irises_and_a_blink_the_lids(portrait: Portrait) -> None:
-    fit = Landmarks2Named()
-    rest = fit.from_motion(motion(), portrait)
-    looked = fit.from_motion(motion(gaze=(15.0, 0.0)), portrait)
-    shut = fit.from_motion(motion(eyeBlink_L=1.0, eyeBlink_R=1.0), portrait)
+def test_gaze_moves_the_irises_and_a_blink_the_lids(drive) -> None:
+    rest = drive(motion())
+    looked = drive(motion(gaze=(15.0, 0.0)))
+    shut = drive(motion(eyeBlink_L=1.0, eyeBlink_R=1.0))
 
     assert keypoint(looked, 468)[0] - keypoint(rest, 468)[0] > 0.01
     np.testing.assert_allclose(keypoint(looked, 159), keypoint(rest, 159), atol=1e-6)
@@ -145,21 +147,23 @@ def test_gaze_moves_the_irises_and_a_blink_the_lids(portrait: Portrait) -> None:
     assert abs(gap) < 0.1 * (keypoint(rest, 145)[1] - keypoint(rest, 159)[1])
 
 
-def test_landmarks_and_controls_become_a_track_of_keypoints(portrait: Portrait) -> None:
-    rest = speaking_rest(portrait.face.mesh, _RIG)
+def test_landmarks_and_controls_become_a_track_of_keypoints(fast: Fast, portrait: View) -> None:
+    rest = Likeness(portrait.face.mesh).rest
     track = LandmarkTrack(points=np.stack([rest] * 3), fps=Fraction(25))
 
-    latents = Landmarks2Named()(track, ControlTrack.neutral(3, Fraction(25)), portrait)
+    state, calm = fast.encode([portrait]), ControlTrack.neutral(3, Fraction(25))
+
+    latents = landmarks2latents(fast, state, portrait, track, calm)
 
     assert latents.space == NAME
     assert latents.values.shape == (3, 3 * len(landmarks.FAST_KEYPOINTS))
 
 
-def test_the_shipped_weights_draw_an_open_mouth_and_leave_the_corner(portrait: Portrait) -> None:
+def test_the_shipped_weights_draw_an_open_mouth_and_leave_the_corner(portrait: View) -> None:
     shipped = create(torch.device("cpu"))
-    state = shipped.encode(portrait)
+    state = shipped.encode([portrait])
 
-    frame = shipped.render(state, Landmarks2Named().from_motion(motion(jawOpen=0.5), portrait))[0]
+    frame = shipped.render(state, shipped.drive(state, motion(jawOpen=0.5)))[0]
 
     change = np.abs(frame.astype(int) - portrait.crop).mean(2)
     assert change[50:80, 30:66].mean() > 10

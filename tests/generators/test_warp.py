@@ -11,21 +11,19 @@ from hypothesis import strategies as st
 
 from speech2face import landmarks
 from speech2face.errors import InputError
-from speech2face.face.neutral import (
-    bounded_least_squares,
-    closed_mesh,
-    source_opening,
-    speaking_rest,
-)
+from speech2face.face.likeness import Likeness
+from speech2face.face.neutral import bounded_least_squares
 from speech2face.face.normalize import normalize
 from speech2face.face.rig import Rig
+from speech2face.face.view import View
 from speech2face.generators.registry import create, names
 from speech2face.generators.warp.eyes import fill_eye
 from speech2face.generators.warp.fields import make_patches
 from speech2face.generators.warp.generator import WarpGenerator, WarpState
-from speech2face.motion.motion import WarpLatents
-from speech2face.motion.solve import _ARTICULATION, Landmarks2Latents
-from speech2face.types import EMOTIONS, ControlTrack, Face, LandmarkTrack, Portrait
+from speech2face.generators.warp.latents import pack, unpack
+from speech2face.motion.motion import Motion
+from speech2face.motion.solve import _ARTICULATION, Solve
+from speech2face.types import EMOTIONS, ControlTrack, Face, LandmarkTrack
 
 SIZE = 128
 CPU = torch.device("cpu")
@@ -33,18 +31,18 @@ FPS = Fraction(25)
 
 
 @pytest.fixture(scope="module")
-def portrait(rig: Rig) -> Portrait:
+def portrait(rig: Rig) -> View:
     return _portrait(rig, opening=0.0)
 
 
-def _portrait(rig: Rig, opening: float) -> Portrait:
+def _portrait(rig: Rig, opening: float) -> View:
     """Give the rig's own face on a random texture: every pixel tells where it came from."""
     mesh = rig.pose(rig.weights(jawOpen=opening)) * (SIZE / 3.2) + np.array(
         [SIZE / 2, SIZE / 2.4, 0]
     )
     noise = np.random.default_rng(0).integers(0, 256, (SIZE // 4, SIZE // 4, 3), np.uint8)
     image = noise.repeat(4, 0).repeat(4, 1)
-    return Portrait(
+    return View(
         image=image,
         face=Face(mesh=mesh.astype(np.float32), box=np.array([0, 0, 9, 9], np.float32), score=1.0),
         crop=image,
@@ -58,16 +56,13 @@ def generator() -> WarpGenerator:
 
 
 @pytest.fixture(scope="module")
-def state(generator: WarpGenerator, portrait: Portrait) -> WarpState:
-    return generator.encode(portrait)
+def state(generator: WarpGenerator, portrait: View) -> WarpState:
+    return generator.encode([portrait])
 
 
 def _latent(rig: Rig, pose=(0.0, 0.0, 0.0), gaze=(0.0, 0.0), **weights: float) -> np.ndarray:
-    return WarpLatents(
-        weights=rig.weights(**weights)[None],
-        gaze=np.array([gaze], np.float32),
-        pose=np.array([pose], np.float32),
-    ).pack()
+    weighted = rig.weights(**weights)[None]
+    return pack(Motion.of(weighted, gaze=np.array([gaze]), pose=np.array([pose])))
 
 
 def _changed(generator: WarpGenerator, state: WarpState, latent: np.ndarray) -> np.ndarray:
@@ -76,7 +71,7 @@ def _changed(generator: WarpGenerator, state: WarpState, latent: np.ndarray) -> 
 
 
 def test_the_zero_latent_reproduces_the_portrait(generator, state, portrait):
-    frame = generator.render(state, np.zeros((1, generator.latent_size), np.float32))[0]
+    frame = generator.render(state, np.zeros((1, generator.spec.latent_size), np.float32))[0]
 
     assert np.abs(frame.astype(int) - portrait.crop).max() <= 1
 
@@ -85,7 +80,7 @@ def test_an_open_mouth_at_rest_is_reproduced_too(generator, rig):
     portrait = _portrait(rig, opening=0.4)
 
     frame = generator.render(
-        generator.encode(portrait), np.zeros((1, generator.latent_size), np.float32)
+        generator.encode([portrait]), np.zeros((1, generator.spec.latent_size), np.float32)
     )[0]
 
     assert np.abs(frame.astype(int) - portrait.crop).max() <= 1
@@ -169,7 +164,7 @@ def test_a_mouth_that_turns_away_is_open_over_its_whole_width(generator, state, 
 
     frame = generator.render(state, latent)[0]
 
-    lips = generator.meshes(state, latent)[0]
+    lips = state.points.meshes(unpack(latent))[0]
     middle = (lips[landmarks.UPPER_LIP_INNER] + lips[landmarks.LOWER_LIP_INNER]) / 2
     x, y = np.round(middle[2:-2, :2]).astype(int).T
     # The texture is noise around 128; the mouth's inside is dark, teeth aside.
@@ -177,11 +172,8 @@ def test_a_mouth_that_turns_away_is_open_over_its_whole_width(generator, state, 
 
 
 def test_a_photograph_that_moves_half_a_pixel_keeps_its_detail(generator, state, portrait):
-    half = WarpLatents(
-        weights=np.zeros((1, len(generator.rig.names)), np.float32),
-        gaze=np.zeros((1, 2), np.float32), pose=np.zeros((1, 3), np.float32),
-        shift=np.array([[0.5 / state.points.head.scale, 0, 0]], np.float32),
-    ).pack()  # fmt: skip
+    still = np.zeros((1, len(generator.rig.names)))
+    half = pack(Motion.of(still, shift=np.array([[0.5 / state.points.head.scale, 0, 0]])))
 
     frame = generator.render(state, half)[0].astype(float)
 
@@ -201,12 +193,12 @@ def test_teeth_that_the_picture_shows_leave_no_thread_between_closed_lips(genera
         lips[landmarks.UPPER_LIP_INNER] - [0, 1], (lips[landmarks.LOWER_LIP_INNER] + [0, 1])[::-1]
     ])  # fmt: skip
     cv2.fillPoly(picture, [np.round(inner).astype(np.int32)], (250, 250, 250))
-    smiling = Portrait(
+    smiling = View(
         image=picture, face=open_lips.face, crop=picture, to_crop=open_lips.to_crop
     )  # fmt: skip
-    state = generator.encode(smiling)
+    state = generator.encode([smiling])
     closed = _latent(rig)
-    closed[0, : len(rig.names)] = -source_opening(smiling.mesh, rig)
+    closed[0, : len(rig.names)] = -Likeness(smiling.mesh).opening
 
     shut = generator.render(state, closed)[0]
     rest = generator.render(state, _latent(rig))[0]
@@ -234,7 +226,7 @@ def test_latents_that_are_packed_and_unpacked_are_the_same(rig):
     parts = {"weights": len(rig.names), "gaze": 2, "pose": 3, "shift": 3}
     rows = {name: random.normal(size=(4, size)).astype(np.float32) for name, size in parts.items()}
 
-    unpacked = WarpLatents.unpack(WarpLatents(**rows).pack())
+    unpacked = unpack(pack(Motion.of(**rows)))
 
     for name, values in rows.items():
         np.testing.assert_array_equal(getattr(unpacked, name), values)
@@ -257,7 +249,7 @@ def test_a_patch_whose_points_move_together_moves_as_one(x: float, y: float) -> 
 
 def test_the_registry_names_what_it_makes():
     for name in names():
-        assert create(name, CPU).name == name
+        assert create(name, CPU).spec.name == name
     with pytest.raises(InputError, match="there is no generator named 'gan'"):
         create("gan", CPU)
 
@@ -265,8 +257,8 @@ def test_the_registry_names_what_it_makes():
 def test_an_open_mouth_is_read_off_and_closed(rig):
     mesh = _portrait(rig, opening=0.5).mesh
 
-    opening = source_opening(mesh, rig)
-    closed = closed_mesh(mesh, rig)
+    opening = Likeness(mesh).opening
+    closed = Likeness(mesh).closed
 
     assert opening[rig.index("jawOpen")] > 0.1
     upper, lower = landmarks.UPPER_LIP_INNER[1:-1], landmarks.LOWER_LIP_INNER[1:-1]
@@ -284,8 +276,8 @@ def test_bounded_least_squares_matches_the_corner_cases():
     np.testing.assert_allclose(found[1], 0, atol=1e-9)
 
 
-def _track(portrait: Portrait, rig: Rig, opening: np.ndarray) -> LandmarkTrack:
-    rest = speaking_rest(portrait.mesh, rig)
+def _track(portrait: View, rig: Rig, opening: np.ndarray) -> LandmarkTrack:
+    rest = Likeness(portrait.mesh).rest
     jaw = landmarks.from_mesh(rig.offsets(opening[:, None] * rig.weights(jawOpen=1.0)))
     return LandmarkTrack(points=(rest + jaw).astype(np.float32), fps=FPS)
 
@@ -294,10 +286,9 @@ def test_landmarks_come_back_out_of_the_latents(portrait, rig):
     opening = np.array([0, 0.2, 0.6, 0.1], np.float32)
     track = _track(portrait, rig, opening)
 
-    latents = Landmarks2Latents()(track, ControlTrack.neutral(4, FPS), portrait)
+    weights = Solve(portrait)(track, ControlTrack.neutral(4, FPS)).weights
 
-    weights = WarpLatents.unpack(latents.values).weights
-    drawn = landmarks.from_mesh(closed_mesh(portrait.mesh, rig) + rig.offsets(weights))
+    drawn = landmarks.from_mesh(Likeness(portrait.mesh).closed + rig.offsets(weights))
     np.testing.assert_allclose(
         landmarks.mouth_opening(drawn),
         landmarks.mouth_opening(track.points) * _ARTICULATION[1],
@@ -306,7 +297,7 @@ def test_landmarks_come_back_out_of_the_latents(portrait, rig):
 
 
 def test_rounded_lips_narrow_the_mouth_and_a_smile_still_widens_it(portrait, rig):
-    rest = speaking_rest(portrait.mesh, rig)
+    rest = Likeness(portrait.mesh).rest
     points = np.repeat(rest[None], 3, 0)
     left, right = np.array(landmarks.LIP_CORNERS).T
     asked = 0.03
@@ -315,12 +306,11 @@ def test_rounded_lips_narrow_the_mouth_and_a_smile_still_widens_it(portrait, rig
     controls = ControlTrack.neutral(3, FPS)
     controls.emotion[2, EMOTIONS.index("happy")] = 1.0
 
-    latents = Landmarks2Latents()(
-        LandmarkTrack(points=points.astype(np.float32), fps=FPS), controls, portrait
-    )
+    track = LandmarkTrack(points=points.astype(np.float32), fps=FPS)
 
-    weights = WarpLatents.unpack(latents.values).weights
-    closed = closed_mesh(portrait.mesh, rig)
+    weights = Solve(portrait)(track, controls).weights
+
+    closed = Likeness(portrait.mesh).closed
     drawn = np.stack([normalize(closed + moved) for moved in rig.offsets(weights)])
     wide = (drawn[:, right, 0] - drawn[:, left, 0]).mean(1)
     assert wide[1] - wide[0] == pytest.approx(-_ARTICULATION[0] * asked, rel=0.15)
@@ -331,9 +321,9 @@ def test_a_portrait_with_parted_lips_closes_them(rig):
     portrait = _portrait(rig, opening=0.3)
     track = _track(portrait, rig, np.zeros(2, np.float32))
 
-    latents = Landmarks2Latents()(track, ControlTrack.neutral(2, FPS), portrait)
+    motion = Solve(portrait)(track, ControlTrack.neutral(2, FPS))
 
-    assert WarpLatents.unpack(latents.values).weights[:, rig.index("jawOpen")].max() < -0.05
+    assert motion.weights[:, rig.index("jawOpen")].max() < -0.05
 
 
 def test_emotion_leaves_closed_lips_closed(portrait, rig):
@@ -344,10 +334,9 @@ def test_emotion_leaves_closed_lips_closed(portrait, rig):
         emotion=emotion, blink=calm.blink, gaze=calm.gaze, pose=calm.pose, brow=calm.brow, fps=FPS
     )
 
-    latents = Landmarks2Latents()(track, happy, portrait)
+    weights = Solve(portrait)(track, happy).weights
 
-    weights = WarpLatents.unpack(latents.values).weights
-    drawn = landmarks.from_mesh(closed_mesh(portrait.mesh, rig) + rig.offsets(weights))
+    drawn = landmarks.from_mesh(Likeness(portrait.mesh).closed + rig.offsets(weights))
     upper, lower = np.array(landmarks.INNER_LIP_GAPS).T
     assert (drawn[0, lower, 1] - drawn[0, upper, 1]).max() < 0.03
     assert weights[0, rig.index("mouthSmile_L")] > 0.3
@@ -362,7 +351,7 @@ def test_a_full_blink_shuts_the_lids_whatever_else_was_asked(portrait, rig):
         brow=calm.brow, fps=FPS,
     )  # fmt: skip
 
-    weights = WarpLatents.unpack(Landmarks2Latents()(track, controls, portrait).values).weights[0]
+    weights = Solve(portrait)(track, controls).weights[0]
 
     assert weights[rig.index("eyeBlink_L")] == pytest.approx(1)
     assert weights[rig.index("eyeWide_L")] == pytest.approx(0)
@@ -372,7 +361,7 @@ def test_landmarks_and_controls_of_other_lengths_are_refused(portrait, rig):
     track = _track(portrait, rig, np.zeros(3, np.float32))
 
     with pytest.raises(InputError, match="landmarks have 3 frames"):
-        Landmarks2Latents()(track, ControlTrack.neutral(4, FPS), portrait)
+        Solve(portrait)(track, ControlTrack.neutral(4, FPS))
 
 
 def test_an_eye_is_filled_in_around_its_lids_only():
@@ -390,7 +379,7 @@ def test_an_eye_is_filled_in_around_its_lids_only():
 
 @pytest.mark.parametrize("opening", [0.0, 0.4])
 def test_the_mouths_hole_lies_between_the_lips(generator, rig, opening):
-    state = generator.encode(_portrait(rig, opening))
+    state = generator.encode([_portrait(rig, opening)])
 
     sure = state.mouth_hole[0, 1].numpy()
 

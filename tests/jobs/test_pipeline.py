@@ -68,7 +68,7 @@ def test_the_whole_picture_keeps_its_size_and_what_lies_outside_the_face(
 
     frames = list(clip)
 
-    outside = PasteBack(clip.portrait).matte == 0
+    outside = PasteBack(clip.view).matte == 0
     assert len(frames) == len(clip) == 8
     assert clip.size == (picture.shape[1], picture.shape[0])
     assert outside.any()
@@ -92,7 +92,7 @@ def test_a_square_beyond_the_pictures_edge_is_shown_without_stretched_pixels(
         return float((np.diff(image[:, :8].astype(int), axis=1) == 0).mean())
 
     assert clip.size == (128, 128)
-    assert stretched(clip.portrait.crop) > 0.95
+    assert stretched(clip.view.crop) > 0.95
     assert all(frame.shape == (128, 128, 3) and stretched(frame) < 0.8 for frame in frames)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from speech2face.controls.director import ControlSettings, direct
 from speech2face.errors import InputError, MediaError, NoFaceError
+from speech2face.generators.warp.latents import unpack
 from speech2face.geometry import rotation_matrix
 from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.pose_video import LIMITS, follow_pose, head_motion
@@ -18,7 +19,6 @@ from speech2face.jobs.preflight import check
 from speech2face.jobs.settings import Settings
 from speech2face.media.encode import VideoWriter
 from speech2face.media.image import read_image
-from speech2face.motion.motion import WarpLatents
 from speech2face.types import Speech
 
 FPS = Fraction(25)
@@ -148,7 +148,7 @@ def test_a_whole_job_takes_its_pose_from_a_video_and_names_it(
     told = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert told["inputs"]["pose"]["file"] == "head.mp4"
     whole = engine.prepare(check(portrait, speech, None, replace(settings, preview=12)))
-    pose = WarpLatents.unpack(whole.latents.values).pose
+    pose = unpack(whole.latents.values).pose
     assert np.corrcoef(pose[:, 2], rolls)[0, 1] > 0.97
     assert len(clip) == 1
 

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech2face import landmarks
-from speech2face.face.neutral import closed_mesh, eye_unit, speaking_rest
+from speech2face.face.likeness import Likeness
 from speech2face.face.rig import Rig
+from speech2face.face.view import View
 from speech2face.motion.lip_dynamics import MANNERS, closedness, felt_movement, pressed_lips
-from speech2face.motion.motion import WarpLatents
-from speech2face.motion.solve import Landmarks2Latents
-from speech2face.types import EMOTIONS, ControlTrack, Face, LandmarkTrack, Portrait
+from speech2face.motion.solve import Solve
+from speech2face.types import EMOTIONS, ControlTrack, Face, LandmarkTrack
 
 FPS = Fraction(25)
 FRAMES = 60
@@ -23,10 +23,10 @@ CLOSURES = [0, 1, 12, 25, 26, 27, 40, 52, 58, 59]
 
 
 @pytest.fixture(scope="module")
-def portrait(rig: Rig) -> Portrait:
+def portrait(rig: Rig) -> View:
     mesh = rig.neutral * 40 + np.array([64, 53, 0])
     image = np.zeros((128, 128, 3), np.uint8)
-    return Portrait(
+    return View(
         image=image,
         face=Face(mesh=mesh.astype(np.float32), box=np.array([0, 0, 9, 9], np.float32), score=1.0),
         crop=image,
@@ -125,17 +125,16 @@ def mixtures() -> list[dict[str, float]]:
 
 
 def test_the_rig_closes_the_lips_for_every_emotion_and_every_pair(
-    portrait: Portrait, rig: Rig, spoken: np.ndarray
+    portrait: View, rig: Rig, spoken: np.ndarray
 ):
-    rest = speaking_rest(portrait.mesh, rig)
+    rest = Likeness(portrait.mesh).rest
     track = LandmarkTrack(points=(rest + spoken).astype(np.float32), fps=FPS)
-    stage, calm = Landmarks2Latents(), ControlTrack.neutral(FRAMES, FPS)
-    shut = closed_mesh(portrait.mesh, rig)
+    solve, calm = Solve(portrait), ControlTrack.neutral(FRAMES, FPS)
+    shut = Likeness(portrait.mesh).closed
 
     for mix in mixtures():
-        latents = stage(track, replace(calm, emotion=feeling(**mix)), portrait)
-        weights = WarpLatents.unpack(latents.values).weights
-        drawn = landmarks.from_mesh(shut + rig.offsets(weights)) / eye_unit(portrait.mesh)
+        weights = solve(track, replace(calm, emotion=feeling(**mix))).weights
+        drawn = landmarks.from_mesh(shut + rig.offsets(weights)) / Likeness(portrait.mesh).unit
         opening = gap(drawn)
         assert opening[CLOSURES].max() < 0.012, mix
         assert opening.max() > 0.06, mix

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from speech2face.errors import InputError, OutputError
+from speech2face.face.view import View
 from speech2face.stages.artifacts import Artifact, load_track, save_track
-from speech2face.types import ControlTrack, Face, LandmarkTrack, LatentTrack, Portrait
+from speech2face.types import ControlTrack, Face, LandmarkTrack, LatentTrack
 
 RNG = np.random.default_rng(0)
 NTSC = Fraction(30000, 1001)
@@ -28,7 +29,7 @@ ARTIFACTS: tuple[Artifact, ...] = (
         fps=Fraction(25),
     ),
     LatentTrack(values=noise(3, 59), space="warp", fps=Fraction(25)),
-    Portrait(
+    View(
         image=RNG.integers(0, 255, (9, 11, 3)).astype(np.uint8),
         crop=RNG.integers(0, 255, (16, 16, 3)).astype(np.uint8),
         to_crop=noise(2, 3),
@@ -154,7 +155,7 @@ def test_a_portrait_whose_crop_is_no_square_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "b.npz", **{**arrays, "crop": arrays["crop"][:9]})
 
     with pytest.raises(InputError, match="crop has the shape"):
-        load_track(tmp_path / "b.npz", Portrait)
+        load_track(tmp_path / "b.npz", View)
 
 
 def test_code_in_a_file_is_never_run(tmp_path: Path) -> None:

@@ -12,18 +12,21 @@ from toy_extractor import toy_extractor
 from speech2face.__main__ import main
 from speech2face.checkpoints import library
 from speech2face.errors import InputError, WeightsError
-from speech2face.face.portrait import prepare_portrait
+from speech2face.face.choose import prepare_view
 from speech2face.face.rig import load_rig
 from speech2face.face.track import FaceTracker
+from speech2face.face.view import View
 from speech2face.generators.facevid2vid.drive import (
-    KeypointFit,
     load_calibration,
     needs_calibration,
 )
+from speech2face.generators.facevid2vid.generator import FaceVid2Vid
 from speech2face.generators.facevid2vid.importer import convert
+from speech2face.generators.facevid2vid.network import FaceVid2VidGenerator
+from speech2face.generators.warp.latents import pack
 from speech2face.media.audio import read_speech
 from speech2face.media.image import read_image
-from speech2face.motion.motion import WarpLatents
+from speech2face.motion.motion import Motion
 from speech2face.training.calibration import calibrate as calibration
 from speech2face.training.calibration.calibrate import Calibrated, calibrate, fit
 from speech2face.training.calibration.fit import CalibrationPlan
@@ -34,15 +37,15 @@ from speech2face.training.calibration.motion import (
     MotionPlan,
     plan_motion,
 )
-from speech2face.types import Portrait, Speech
+from speech2face.types import Speech, cut
 
 CPU = torch.device("cpu")
 SHORT = CalibrationPlan(motion=MotionPlan(random=60, seconds=2.0, every=1), steps=80)
 
 
 @pytest.fixture(scope="module")
-def face(portrait: Path) -> Portrait:
-    return prepare_portrait(read_image(portrait), FaceTracker.from_pretrained(), size=64)
+def face(portrait: Path) -> View:
+    return prepare_view(read_image(portrait), FaceTracker.from_pretrained(), size=64)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,7 @@ def sound(cut_speech) -> Speech:
 
 
 @pytest.fixture(scope="module")
-def fitted(face: Portrait, sound: Speech) -> Calibrated:
+def fitted(face: View, sound: Speech) -> Calibrated:
     return fit(toy_extractor(), [face], sound, plan=SHORT)
 
 
@@ -66,35 +69,34 @@ def test_held_out_motion_is_predicted_far_better_than_none(fitted: Calibrated):
     assert not fitted.network.training
 
 
-def test_the_fit_is_the_same_for_the_same_seed(fitted: Calibrated, face: Portrait, sound: Speech):
+def test_the_fit_is_the_same_for_the_same_seed(fitted: Calibrated, face: View, sound: Speech):
     again = fit(toy_extractor(), [face], sound, plan=SHORT)
 
     assert again.errors == fitted.errors
 
 
-def test_what_was_fitted_reproduces_what_the_extractor_reads(fitted: Calibrated, face: Portrait):
+def test_what_was_fitted_reproduces_what_the_extractor_reads(fitted: Calibrated, face: View):
     rig, extractor = load_rig(), toy_extractor()
-    values = WarpLatents(
-        weights=np.stack([rig.weights(jawOpen=0.4 + 0.1 * row) for row in range(5)]),
-        gaze=np.zeros((5, 2), np.float32),
-        pose=np.array([[-8, 0, 0], [8, 0, 0], [0, 5, 0], [0, -5, 0], [0, 0, 4]], np.float32),
-    ).pack()
+    motion = Motion.of(
+        np.stack([rig.weights(jawOpen=0.4 + 0.1 * row) for row in range(5)]),
+        pose=np.array([[-8, 0, 0], [8, 0, 0], [0, 5, 0], [0, -5, 0], [0, 0, 4]]),
+    )
     from speech2face.generators.warp.generator import WarpGenerator
 
     generator = WarpGenerator(CPU)
-    frames = generator.render(generator.encode(face), values)
+    frames = generator.render(generator.encode([face]), pack(motion))
     read = (extractor.read(frames).exp - extractor.source(face).pose.exp).numpy()
 
-    predicted = KeypointFit("toy", extractor, fitted.network).keypoints(
-        values, np.zeros((5, 8)), np.zeros((5, 8), np.float32), face
-    )
+    network = FaceVid2VidGenerator(extractor.config).eval()
+    calibrated = FaceVid2Vid("toy", network, extractor, fitted.network)
+    predicted = calibrated.drive(calibrated.encode([face]), motion)
 
     assert np.linalg.norm(predicted.reshape(5, 5, 3) - read) < 0.5 * np.linalg.norm(read)
 
 
-def test_several_faces_teach_the_network_to_look_at_the_face(face: Portrait, sound: Speech):
+def test_several_faces_teach_the_network_to_look_at_the_face(face: View, sound: Speech):
     mirrored = np.ascontiguousarray(face.image[:, ::-1])
-    other = prepare_portrait(mirrored, FaceTracker.from_pretrained(), size=64)
+    other = prepare_view(mirrored, FaceTracker.from_pretrained(), size=64)
     seeing = toy_extractor()
     seeing.detector = seeing.estimator.spots  # canonical keypoints that differ from face to face
     plan = CalibrationPlan(motion=MotionPlan(random=20, seconds=1.0), steps=20)
@@ -105,18 +107,18 @@ def test_several_faces_teach_the_network_to_look_at_the_face(face: Portrait, sou
     assert both.errors["network"]["faces"] < both.errors["no motion"]["faces"]
 
 
-def test_the_plan_shows_every_channel_every_emotion_and_every_axis(face: Portrait, sound: Speech):
+def test_the_plan_shows_every_channel_every_emotion_and_every_axis(face: View, sound: Speech):
     rig = load_rig()
     rng = np.random.default_rng(0)
 
     motion = plan_motion(rig, face, sound, SHORT.motion, rng)
 
-    latents = WarpLatents.unpack(motion.values[motion.kind == DESIGNED])
+    latents = cut(motion.motion, motion.kind == DESIGNED)
     shown = {rig.names[i] for i in np.flatnonzero(latents.weights.any(0))}
     assert {name for name in rig.names if not name.startswith(("eyeLook", "tongue"))} == shown
     assert latents.pose.any(0).all()
     assert latents.gaze.any(0).all()
-    assert motion.emotion.any(0).tolist() == [False] + [True] * 7
+    assert motion.motion.emotion.any(0).tolist() == [False] + [True] * 7
     assert {str(kind) for kind in np.unique(motion.kind)} == {DESIGNED, RANDOM, SPOKEN}
     assert motion.sound[motion.kind == SPOKEN].any()
     assert not motion.sound[motion.kind != SPOKEN].any()
@@ -136,7 +138,7 @@ def _bring(folder: Path, name: str, write) -> Path:
 
 
 def test_a_calibration_lies_beside_the_weights_it_was_fitted_for(
-    toy: Path, tmp_path: Path, face: Portrait, sound: Speech, capsys: pytest.CaptureFixture[str]
+    toy: Path, tmp_path: Path, face: View, sound: Speech, capsys: pytest.CaptureFixture[str]
 ):
     plan = CalibrationPlan(motion=MotionPlan(random=10, seconds=0.5), steps=20)
     steps = []
@@ -162,7 +164,7 @@ def test_a_calibration_lies_beside_the_weights_it_was_fitted_for(
 
 @pytest.mark.usefixtures("toy")
 def test_without_a_motion_extractor_there_is_nothing_to_calibrate(
-    tmp_path: Path, face: Portrait, sound: Speech
+    tmp_path: Path, face: View, sound: Speech
 ):
     _bring(tmp_path, "sad", sadtalker)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from speech2face.face.rig import load_rig
-from speech2face.motion.motion import WarpLatents
+from speech2face.generators.warp.latents import unpack
 from speech2face.training.tracker.animate import (
     animate_portraits,
     animated_samples,
@@ -24,7 +24,7 @@ DATA = os.environ.get("SPEECH2FACE_DATA")
 def test_drawn_faces_blink_speak_and_turn_but_not_beyond_what_the_rig_can() -> None:
     rig = load_rig()
 
-    latents = WarpLatents.unpack(draw_latents(rig, 200, np.random.default_rng(0)))
+    latents = unpack(draw_latents(rig, 200, np.random.default_rng(0)))
 
     assert latents.weights.min() >= 0
     assert latents.weights.max() <= 1

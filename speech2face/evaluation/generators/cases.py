@@ -17,15 +17,17 @@ from jaxtyping import Bool, Float, UInt8
 
 from speech2face.errors import InputError
 from speech2face.evaluation.material import GridClip
-from speech2face.face.portrait import cut_portrait
 from speech2face.face.track import FaceTracker
+from speech2face.face.view import View, cut_view
 from speech2face.generators.warp.generator import WarpGenerator
+from speech2face.generators.warp.latents import unpack
 from speech2face.media.image import read_image
 from speech2face.media.video import VideoReader
 from speech2face.motion.follow import motion_of
+from speech2face.motion.motion import Motion
 from speech2face.synthesis.pairs import read_identity
 from speech2face.training.tracker.animate import draw_latents
-from speech2face.types import Face, LatentTrack, Portrait
+from speech2face.types import Face
 
 SIZE = 256
 """Side of the crops that are compared."""
@@ -44,11 +46,11 @@ class Case:
     name: str
     group: str
     """Which protocol it belongs to: real, animated or heads."""
-    portrait: Portrait
+    portrait: View
     """The source; its crop is what generators get."""
     meshes: Float[np.ndarray, "frames 478 3"]
     """The driving frames' meshes in pixels of the source's picture."""
-    motion: LatentTrack
+    motion: Motion
     """The same motion as latents of the warp generator."""
     truth: UInt8[np.ndarray, "frames size size 3"]
     mask: Bool[np.ndarray, "size size"]
@@ -67,7 +69,7 @@ def real_cases(clips: Sequence[GridClip], tracker: FaceTracker, cache: Path) -> 
             partial.replace(path)
         with np.load(path) as file:
             frames, meshes = file["frames"], file["meshes"]
-        portrait = cut_portrait(frames[0], _face(meshes[0]), SIZE)
+        portrait = cut_view(frames[0], _face(meshes[0]), SIZE)
         driving = meshes[0] + meshes[2:] - meshes[1]
         yield Case(
             name=clip.name, group="real", portrait=portrait, meshes=driving,
@@ -124,20 +126,20 @@ def animated_cases(
             if face is None:
                 continue
             np.save(kept, face.mesh)
-        portrait = cut_portrait(image, _face(np.load(kept)), SIZE)
+        portrait = cut_view(image, _face(np.load(kept)), SIZE)
         seed = int("".join(filter(str.isdigit, path.stem)) or 0)
         values = draw_latents(generator.rig, frames, np.random.default_rng(seed))
-        state = generator.encode(portrait)
-        posed = to_picture(generator.meshes(state, values), portrait)
+        state, motion = generator.encode([portrait]), unpack(values, _FPS)
+        posed = to_picture(state.points.meshes(motion), portrait)
         yield Case(
             name=path.stem, group="animated", portrait=portrait, meshes=posed,
-            motion=LatentTrack(values=values, space="warp", fps=_FPS),
+            motion=motion,
             truth=generator.render(state, values), mask=_inside(portrait),
         )  # fmt: skip
 
 
 def to_picture(
-    meshes: Float[np.ndarray, "*frames 478 3"], portrait: Portrait
+    meshes: Float[np.ndarray, "*frames 478 3"], portrait: View
 ) -> Float[np.ndarray, "*frames 478 3"]:
     """Turn meshes in pixels of a portrait's crop into pixels of its picture."""
     inverse = cv2.invertAffineTransform(portrait.to_crop)
@@ -147,7 +149,7 @@ def to_picture(
 
 
 def to_crop(
-    meshes: Float[np.ndarray, "*frames 478 3"], portrait: Portrait
+    meshes: Float[np.ndarray, "*frames 478 3"], portrait: View
 ) -> Float[np.ndarray, "*frames 478 3"]:
     """Turn meshes in pixels of a portrait's picture into pixels of its crop."""
     scale = float(np.hypot(*portrait.to_crop[:, 0]))
@@ -162,7 +164,7 @@ def head_cases(files: Sequence[Path]) -> Iterator[Case]:
         frames = sample.frames[: _MOST_HEAD_FRAMES + 1]
         meshes = sample.meshes[: _MOST_HEAD_FRAMES + 1].astype(np.float32)
         size = frames.shape[1]
-        portrait = Portrait(
+        portrait = View(
             image=frames[0], face=_face(meshes[0]), crop=frames[0],
             to_crop=np.eye(2, 3, dtype=np.float32),
         )  # fmt: skip
@@ -178,12 +180,12 @@ def _face(mesh: Float[np.ndarray, "478 3"]) -> Face:
     return Face(mesh=mesh.astype(np.float32), box=box, score=1.0)
 
 
-def _cut(portrait: Portrait, frame: np.ndarray) -> UInt8[np.ndarray, "size size 3"]:
+def _cut(portrait: View, frame: np.ndarray) -> UInt8[np.ndarray, "size size 3"]:
     """Cut the portrait's square out of another frame of its video."""
-    return cut_portrait(frame, portrait.face, len(portrait.crop)).crop
+    return cut_view(frame, portrait.face, len(portrait.crop)).crop
 
 
-def _inside(portrait: Portrait) -> Bool[np.ndarray, "size size"]:
+def _inside(portrait: View) -> Bool[np.ndarray, "size size"]:
     white = np.full(portrait.image.shape[:2], 255, np.uint8)
     size = len(portrait.crop)
     seen = cv2.warpAffine(white, portrait.to_crop, (size, size), flags=cv2.INTER_LINEAR)

@@ -1,31 +1,20 @@
 """The rows of the comparison: each draws a case's frames with one generator."""
 
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
 
 from speech2face.evaluation.generators.cases import Case, still, to_crop
-from speech2face.generators.base import Generator
+from speech2face.face.view import View
+from speech2face.generators.base import Frames, Generator, Latents
 from speech2face.generators.fast.generator import NAME as FAST
 from speech2face.generators.fast.generator import named_keypoints
 from speech2face.generators.registry import create
-from speech2face.types import EMOTIONS, Portrait
-
-Frames = UInt8[np.ndarray, "frames size size 3"]
+from speech2face.motion.motion import Motion
 
 _BATCH = 16
-
-
-Converter = Callable[[np.ndarray, Portrait], np.ndarray]
-"""Latents of the warp generator (frames, latent) and whose they are in, those of another out."""
-
-_WARP = "warp"
-_BANDS = 8
-"""Bands of the sound that a calibration hears; here it is silent."""
 
 
 @runtime_checkable
@@ -65,19 +54,18 @@ class GeneratorRow:
     def __init__(self, name: str, device: torch.device) -> None:
         """Load it, and what leads from motion to its latents."""
         self._generator: Generator[Any] = create(name, device)
-        self.name = self._generator.name
-        self._convert = converter(self._generator, device)
+        self.name = self._generator.spec.name
 
     def __call__(self, case: Case) -> Frames:
         """Draw the frames."""
-        return self.draw(case.portrait, case.motion.values)
+        return self.draw(case.portrait, case.motion)
 
-    def draw(self, portrait: Portrait, motion: Float[np.ndarray, "frames latent"]) -> Frames:
-        """Draw a portrait moved by latents of the warp generator."""
-        return self._render(portrait, self._convert(motion, portrait))
+    def draw(self, portrait: View, motion: Motion) -> Frames:
+        """Draw a portrait that moves."""
+        state = self._generator.encode([portrait])
+        return self._render(state, self._generator.drive(state, motion))
 
-    def _render(self, portrait: Portrait, values: Float[np.ndarray, "frames latent"]) -> Frames:
-        state = self._generator.encode(portrait)
+    def _render(self, state: object, values: Latents) -> Frames:
         return np.concatenate([
             self._generator.render(state, values[start : start + _BATCH])
             for start in range(0, len(values), _BATCH)
@@ -99,23 +87,7 @@ class TrackedRow(GeneratorRow):
         """Draw the frames."""
         size, moved = len(case.portrait.crop), to_crop(case.meshes, case.portrait)
         values = named_keypoints(moved, size).reshape(len(moved), -1)
-        return self._render(case.portrait, values)
-
-
-def converter(generator: Generator[Any], device: torch.device) -> Converter:
-    """Give what turns a motion into a generator's latents: nothing for warp, else its own fit."""
-    if generator.name == _WARP:
-        return lambda motion, portrait: motion  # noqa: ARG005 - the portrait is in it already
-    fit: Any = import_module("speech2face.stages.fits").create_fit(
-        generator.name, device, generator
-    )
-
-    def keypoints(motion: np.ndarray, portrait: Portrait) -> np.ndarray:
-        silence = np.zeros((len(motion), _BANDS), np.float32)
-        neutral = np.zeros((len(motion), len(EMOTIONS)), np.float32)
-        return fit.keypoints(motion, neutral, silence, portrait)
-
-    return fit.from_motion if hasattr(fit, "from_motion") else keypoints
+        return self._render(self._generator.encode([case.portrait]), values)
 
 
 def rows_of(names: Sequence[str], device: torch.device) -> list[Row]:

@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 from speech2face import landmarks
 from speech2face.evaluation.sheets import grid, telling_indices, tile
 from speech2face.face.rig import Rig
-from speech2face.motion.motion import WarpLatents
+from speech2face.motion.motion import Motion
 
 _TILE = 256
 _MOUTH = np.concatenate([landmarks.UPPER_LIP_OUTER, landmarks.LOWER_LIP_OUTER])
@@ -26,12 +26,12 @@ _MOUTH_MARGIN, _EYES_MARGIN = 1.9, 1.25
 Frames = UInt8[np.ndarray, "frames size size 3"]
 
 
-def moments(latents: WarpLatents, rig: Rig, count: int) -> list[int]:
+def moments(motion: Motion, rig: Rig, count: int) -> list[int]:
     """Choose frames by the motion that was asked for."""
-    weights = latents.weights
+    weights = motion.weights
     opening = weights[:, rig.index("jawOpen")]
     shut = weights[:, [rig.index("eyeBlink_L"), rig.index("eyeBlink_R")]].sum(1)
-    turned = np.abs(latents.pose).sum(1)
+    turned = np.abs(motion.pose).sum(1)
     return telling_indices([opening, shut, turned], count)
 
 

@@ -12,13 +12,14 @@ from speech2face.evaluation.generators.identity import IdentityJudge, cosine
 from speech2face.evaluation.generators.rows import GeneratorRow
 from speech2face.evaluation.tables import Cell
 from speech2face.evaluation.video.judge import Judge
-from speech2face.face.portrait import prepare_portrait
+from speech2face.face.choose import prepare_view
 from speech2face.face.rig import load_rig
 from speech2face.generators.warp.generator import WarpGenerator
+from speech2face.generators.warp.latents import unpack
 from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.settings import Settings
 from speech2face.media.image import read_image, write_png
-from speech2face.motion.motion import WarpLatents
+from speech2face.motion.motion import Motion
 
 _MOMENTS = 4
 _YAWS = (-20.0, -10.0, 0.0, 10.0, 20.0)
@@ -47,12 +48,12 @@ class Stage:
         """Write one blind sheet and enter who is who into the key file."""
         clip = self._engine.animate(portrait, sound, settings=self._settings)
         chosen = side_by_side.moments(
-            WarpLatents.unpack(clip.latents.values), self._rig, _MOMENTS
+            unpack(clip.latents.values), self._rig, _MOMENTS
         )  # fmt: skip
-        motion = clip.latents.values[chosen]
-        drawn = {row.name: row.draw(clip.portrait, motion) for row in self._rows}
-        state = self._mover.encode(clip.portrait)
-        meshes = (self._mover.meshes(state, motion) + 0.5) / len(clip.portrait.crop)
+        motion = unpack(clip.latents.values[chosen])
+        drawn = {row.name: row.draw(clip.view, motion) for row in self._rows}
+        state = self._mover.encode([clip.view])
+        meshes = (state.points.meshes(motion) + 0.5) / len(clip.view.crop)
         title = f"{portrait.stem}_{sound.stem}"
         first, second = (row.name for row in self._rows)
         order = side_by_side.shuffled((first, second), title, seed)
@@ -72,10 +73,10 @@ class Stage:
     ) -> list[dict[str, Cell]]:
         """Write a sheet of a turning head, one row a generator, and measure who is still seen."""
         image = read_image(portrait)
-        cut = prepare_portrait(image, self._engine.tracker, size=self._settings.size)
+        cut = prepare_view(image, self._engine.tracker, size=self._settings.size)
         zero = np.zeros((len(_YAWS), len(self._rig.names)), np.float32)
         pose = np.array([[yaw, 0, 0] for yaw in _YAWS], np.float32)
-        motion = WarpLatents(weights=zero, gaze=zero[:, :2], pose=pose).pack()
+        motion = Motion.of(zero, pose=pose)
         drawn = {row.name: row.draw(cut, motion) for row in self._rows}
         captions = [f"yaw {yaw:+.0f}" for yaw in _YAWS]
         picture = side_by_side.film_strips(drawn, captions)

@@ -16,15 +16,16 @@ from jaxtyping import Float, UInt8
 from speech2face import landmarks, timing
 from speech2face.errors import InputError
 from speech2face.evaluation.sheets import around, grid, tile
-from speech2face.face.neutral import speaking_rest
-from speech2face.face.portrait import prepare_portrait
+from speech2face.face.choose import prepare_view
+from speech2face.face.view import View
 from speech2face.jobs.animate import Speech2Face
 from speech2face.media.encode import VideoWriter
 from speech2face.media.image import write_png
 from speech2face.media.video import VideoReader
+from speech2face.stages.landmarks2latents import landmarks2latents
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.training.speech.data import Stretch
-from speech2face.types import ControlTrack, LandmarkTrack, Portrait, Speech
+from speech2face.types import ControlTrack, LandmarkTrack, Speech
 
 ROWS = ("real", "from sound", "from truth")
 """The recording, drawn from its sound, drawn from its own landmarks."""
@@ -44,7 +45,7 @@ class Triple:
 
     rows: tuple[Frames, Frames, Frames]
     """In the order of `ROWS`."""
-    portrait: Portrait
+    portrait: View
     """The recording's first frame, of which the drawn ones are made."""
 
 
@@ -85,15 +86,15 @@ def render(engine: Speech2Face, stage: Speech2Landmarks, clip: Stretch, video: P
             "the same; prepare the corpus again"
         )
         raise InputError(msg)
-    portrait = prepare_portrait(recorded[0], engine.tracker, size=_SIDE, force=True)
-    rest = speaking_rest(portrait.face.mesh, engine.landmarks2latents.rig)
+    portrait = prepare_view(recorded[0], engine.tracker, size=_SIDE, force=True)
+    rest = portrait.likeness.rest
     said = stage(Speech(samples=clip.samples), rest).points[: len(clip)]
-    state = engine.generator.encode(portrait)
+    state = engine.generator.encode([portrait])
     drawn = []
     for points in (said, rest + clip.offsets):
         track = LandmarkTrack(points=points.astype(np.float32), fps=timing.MOTION_FPS)
         calm = ControlTrack.neutral(len(clip), timing.MOTION_FPS)
-        latents = engine.landmarks2latents(track, calm, portrait)
+        latents = landmarks2latents(engine.generator, state, portrait, track, calm)
         parts = [
             engine.generator.render(state, latents.values[first : first + 16])
             for first in range(0, len(clip), 16)
@@ -121,7 +122,7 @@ def sheet(triple: Triple) -> UInt8[np.ndarray, "tall wide 3"]:
     return np.concatenate(bands)
 
 
-def _lips(portrait: Portrait) -> Float[np.ndarray, "points 2"]:
+def _lips(portrait: View) -> Float[np.ndarray, "points 2"]:
     """Give the lips, in pixels of the crop."""
     return landmarks.from_mesh(portrait.mesh)[landmarks.MOUTH, :2]
 

@@ -55,5 +55,5 @@ class PipelineAnimate:
         settings = Settings(preview=_FIRST + frames)
         clip = self._engine.animate(portrait, audio, settings=settings)
         drawn = list(clip)[_FIRST:]
-        found = clip.portrait
+        found = clip.view
         return video_metrics.seam(drawn, found.image, found.to_crop, len(found.crop))

@@ -1,13 +1,10 @@
-"""Landmarks2Latents for generators of the face-vid2vid family: keypoints instead of rig weights.
+"""Drive: motion becomes keypoints of a face-vid2vid checkpoint.
 
-The common description of motion is the solve of `motion/solve.py`: landmarks, emotion,
-blink, gaze and pose as latents of the warp generator. What those do to a face becomes keypoints in
-one of two ways. A calibrated checkpoint has a network that was fitted to its own motion extractor.
-One that has no extractor (SadTalker's file alone) lets each keypoint ride on the face's surface:
-the flow near a keypoint is the keypoint's own motion (J = I), whatever it was trained on.
+A calibrated checkpoint has a network that was fitted to its own motion extractor. One that has no
+extractor (SadTalker's file alone) lets each keypoint ride on the face's surface: the flow near a
+keypoint is the keypoint's own motion (J = I), whatever it was trained on.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,26 +17,20 @@ from speech2face.checkpoints import library
 from speech2face.checkpoints.store import read_config, read_weights
 from speech2face.devices import to_tensor
 from speech2face.errors import WeightsError
-from speech2face.face.neutral import eye_unit
-from speech2face.face.normalize import fit_head
 from speech2face.face.rig import Rig
+from speech2face.face.view import View
 from speech2face.generators.facevid2vid.drive_network import (
     Landmarks2Keypoints,
     Landmarks2KeypointsConfig,
 )
-from speech2face.generators.facevid2vid.generator import KeypointExtractor, SourceFace
+from speech2face.generators.facevid2vid.extractor import KeypointExtractor, SourceFace
 from speech2face.generators.facevid2vid.network import HeadPose, pose_keypoints
-from speech2face.models.mel import CONTEXT, HOP, LogMel, MelConfig
-from speech2face.motion.motion import WarpLatents
+from speech2face.motion.motion import Motion
 from speech2face.motion.points import ControlPoints, control_points
-from speech2face.motion.solve import Landmarks2Latents
-from speech2face.timing import samples_at
-from speech2face.types import ControlTrack, LandmarkTrack, LatentTrack, Portrait, Speech
+from speech2face.types import cut
 
 KIND = "landmarks2keypoints"
 """What the configuration of a calibration says it is."""
-SOUND = 8
-"""Bands of the spectrum that describe the sound of a frame."""
 SKIN = np.setdiff1d(np.arange(landmarks.LANDMARKS), np.r_[36:48, 68:70])
 """Landmarks that show the skin's motion: all but lids and irises, which have axes of their own."""
 
@@ -48,15 +39,11 @@ _REACH = 0.1
 (half sides of the crop): that of the heatmaps by which the generators spread their motion."""
 _AT_ONCE = 750
 """Frames at once: half a minute; memory stays small."""
-_QUIETEST = 7.0
-"""Sound counts from this far below the loud parts of the clip (natural log of power: 30 dB)."""
-_LEAST_LOUD = -8.0
-"""A clip whose loudest part lies below this is silence: -65 dB of full scale."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FaceMotion:
-    """What warp latents do to one portrait's face, as the network and the surface see it."""
+    """What motion does to one view's face, as the network and the surface see it."""
 
     skin: Float[Tensor, "frames skin"]
     """See `Landmarks2KeypointsConfig.skin`."""
@@ -67,14 +54,13 @@ class FaceMotion:
 
 
 class MotionReader:
-    """Turns warp latents into `FaceMotion` for one portrait."""
+    """Turns motion into `FaceMotion` for one view."""
 
-    def __init__(self, portrait: Portrait, rig: Rig, device: torch.device) -> None:
-        """Lay the warp generator's control points over the portrait."""
-        head = fit_head(portrait.mesh)
-        self.points: ControlPoints = control_points(portrait, head, rig, device)
-        self.half = len(portrait.crop) / 2
-        self._unit = eye_unit(portrait.mesh)
+    def __init__(self, view: View, rig: Rig, device: torch.device) -> None:
+        """Compute the control points of the view."""
+        self.points: ControlPoints = control_points(view, rig, device)
+        self.half = len(view.crop) / 2
+        self._unit = view.likeness_in_crop.unit
         none = torch.zeros(1, len(rig.names), device=device)
         self._shape = self.points.shape(none)
         self._placed = self.points.place(self._shape, np.zeros((1, 3)))
@@ -87,24 +73,23 @@ class MotionReader:
 
     def __call__(
         self,
-        latents: WarpLatents,
+        motion: Motion,
         sound: Float[np.ndarray, "frames bands"],
     ) -> FaceMotion:
         """Follow the landmarks, the lids and the surface."""
         device = self._shape.device
-        shape = self.points.shape(to_tensor(latents.weights, device))
-        placed = self.points.place(shape, latents.pose, latents.shift)
+        shape = self.points.shape(to_tensor(motion.weights, device))
+        placed = self.points.place(shape, motion.pose, motion.shift)
         mesh = slice(0, landmarks.MESH_POINTS)
         own = (shape - self._shape)[:, mesh][:, landmarks.MESH_TO_LANDMARKS[SKIN]] / self._unit
         seen = (placed - self._placed)[:, mesh][:, landmarks.MESH_TO_LANDMARKS[SKIN]] / self.half
-        shift = np.zeros((len(placed), 3)) if latents.shift is None else latents.shift
-        rest = [latents.pose, shift, sound]
+        rest = [motion.pose, motion.shift, sound]
         opening = self._opening(shape) - self._opening(self._shape)
         return FaceMotion(
             skin=torch.cat(
                 [own.flatten(1), seen.flatten(1), *(to_tensor(part, device) for part in rest)], 1
             ),
-            eyes=torch.cat([opening, to_tensor(latents.gaze, device)], 1),
+            eyes=torch.cat([opening, to_tensor(motion.gaze, device)], 1),
             surface=(placed - self._placed) * self.points.follow[:, None] / self.half,
         )
 
@@ -134,110 +119,36 @@ def ride_surface(
     return torch.einsum("kp,fpc->fkc", share, surface)
 
 
-def sound_features(
-    speech: Speech | None, track: LandmarkTrack
-) -> Float[np.ndarray, "frames bands"]:
-    """Describe the sound of each frame: 0 is silence, 1 the loudest that is heard in the clip."""
-    features = np.zeros((len(track), SOUND), np.float32)
-    if speech is None:
-        return features
-    hear = LogMel(MelConfig(bands=SOUND))
-    for start in range(0, len(track), _AT_ONCE):
-        stop = min(len(track), start + _AT_ONCE)
-        edges = [samples_at(frame, track.fps) // HOP for frame in range(start, stop + 1)]
-        low, high = edges[0] * HOP - CONTEXT, (edges[-1] + 1) * HOP
-        cut = speech.samples[max(low, 0) : high]
-        cut = np.pad(cut, (max(-low, 0), max(high - low - len(cut) - max(-low, 0), 0)))
-        heard = hear(torch.as_tensor(cut, dtype=torch.float32)[None])[0].numpy()
-        for frame in range(start, stop):
-            first, last = edges[frame - start] - edges[0], edges[frame - start + 1] - edges[0]
-            features[frame] = heard[first : max(last, first + 1)].mean(0)
-    loudest = max(float(np.quantile(features.max(1), 0.95)), _LEAST_LOUD)
-    return np.clip(1 + (features - loudest) / _QUIETEST, 0, 1)
+def drive(
+    motion: Motion,
+    sound: Float[np.ndarray, "frames bands"],
+    reader: MotionReader,
+    source: SourceFace,
+    network: Landmarks2Keypoints | None,
+    extractor: KeypointExtractor,
+) -> Float[Tensor, "frames keypoints 3"]:
+    """Turn motion into the motion of a view's keypoints.
 
-
-class KeypointFit:
-    """Landmarks and controls become keypoints of one checkpoint."""
-
-    def __init__(
-        self, space: str, extractor: KeypointExtractor, network: Landmarks2Keypoints | None
-    ) -> None:
-        """Take the checkpoint's extractor and, if it is calibrated, the network in evaluation mode.
-
-        Args:
-            space: Name of the generator, which is its latent space's too.
-            extractor: Finds the portrait's own keypoints.
-            network: Fitted by calibration; None: keypoints ride on the face's surface.
-        """
-        self.space = space
-        self.extractor, self.network = extractor, network
-        self._solve = Landmarks2Latents()
-        self.rig: Rig = self._solve.rig
-
-    @classmethod
-    def from_weights(cls, weights: str, extractor: KeypointExtractor) -> "KeypointFit":
-        """Load what was fitted for imported weights.
-
-        Raises:
-            WeightsError: The weights could be calibrated and have not been.
-        """  # noqa: DOC502 those below raise it
-        network = None
-        if extractor.estimator is not None:
-            network = load_calibration(weights).to(extractor.device)
-        return cls(f"facevid2vid:{weights}", extractor, network)
-
-    def __call__(
-        self,
-        track: LandmarkTrack,
-        controls: ControlTrack,
-        portrait: Portrait,
-        speech: Speech | None = None,
-    ) -> LatentTrack:
-        """Turn landmarks and controls into the motion of keypoints.
-
-        Args:
-            track: Normalized landmarks of the portrait's face while it speaks.
-            controls: What the director asks for, at the same rate.
-            portrait: Whose keypoints these are: they are relative to what the portrait shows.
-            speech: The sound; None is silence.
-
-        Raises:
-            InputError: Landmarks and controls differ in rate or length.
-        """  # noqa: DOC502 the solve raises it
-        solved = self._solve(track, controls, portrait)
-        sound = sound_features(speech, track)
-        values = self.keypoints(solved.values, controls.emotion, sound, portrait)
-        return LatentTrack(values=values, space=self.space, fps=track.fps)
-
-    @torch.inference_mode()
-    def keypoints(
-        self,
-        warp_values: Float[np.ndarray, "frames latent"],
-        emotion: Float[np.ndarray, "frames 8"],
-        sound: Float[np.ndarray, "frames bands"],
-        portrait: Portrait,
-    ) -> Float[np.ndarray, "frames coordinates"]:
-        """Turn latents of the warp generator into the motion of keypoints."""
-        source = self.extractor.source(portrait)
-        reader = MotionReader(portrait, self.rig, self.extractor.device)
-        moved = []
-        for part in _windows(len(warp_values)):
-            motion = reader(WarpLatents.unpack(warp_values[part]), sound[part])
-            moved.append(self._move(reader, motion, emotion[part], source))
-        return torch.cat(moved).flatten(1).cpu().numpy()
-
-    def _move(
-        self,
-        reader: MotionReader,
-        motion: FaceMotion,
-        emotion: Float[np.ndarray, "frames 8"],
-        source: SourceFace,
-    ) -> Float[Tensor, "frames keypoints 3"]:
-        if self.network is None:
-            return ride_surface(reader.places, motion.surface, source.keypoints[0])
-        felt = to_tensor(emotion, motion.skin.device)
-        change = self.network(motion.skin, motion.eyes, felt, source.canonical[0])
-        return keypoint_motion(source, change, self.extractor)
+    Args:
+        motion: Relative to the view.
+        sound: What is heard in each frame.
+        reader: Of the view.
+        source: The view's keypoints.
+        network: Fitted by calibration; None: keypoints ride on the face's surface.
+        extractor: Of the checkpoint.
+    """
+    moved: list[Tensor] = []
+    for start in range(0, len(motion), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        part = cut(motion, rows)
+        seen = reader(part, sound[rows])
+        if network is None:
+            moved.append(ride_surface(reader.places, seen.surface, source.keypoints[0]))
+            continue
+        felt = to_tensor(part.emotion, seen.skin.device)
+        change = network(seen.skin, seen.eyes, felt, source.canonical[0])
+        moved.append(keypoint_motion(source, change, extractor))
+    return torch.cat(moved)
 
 
 def keypoint_motion(
@@ -292,7 +203,3 @@ def _has_extractor(found: library.Weights) -> bool:
 def _is_fitted(found: library.Weights) -> bool:
     path = library.calibration_path(found)
     return path.is_file() and read_config(path)[1].get("fitted_for") == found.sha256
-
-
-def _windows(frames: int) -> Iterator[slice]:
-    return (slice(at, min(frames, at + _AT_ONCE)) for at in range(0, frames, _AT_ONCE))

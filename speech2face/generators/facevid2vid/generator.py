@@ -1,128 +1,88 @@
 """The generator face-vid2vid with imported weights: Zhang's, SadTalker's, and their kin.
 
-A latent is how far every keypoint lies from where the portrait has it: zero draws the portrait as
-the network sees it.
+A latent is how far every keypoint lies from where the view has it: zero draws the view as the
+network sees it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import Tensor
 
-from speech2face.checkpoints import library
-from speech2face.checkpoints.store import read_weights
-from speech2face.errors import WeightsError
-from speech2face.face.normalize import fit_head
-from speech2face.generators.facevid2vid.exact.exact import GPU_STEPS, STEPS, accelerate
-from speech2face.generators.facevid2vid.network import (
-    FaceVid2VidConfig,
-    FaceVid2VidGenerator,
-    HeadPose,
-    HeadPoseEstimator,
-    KeypointDetector,
-    pose_keypoints,
+from speech2face.face.rig import shipped_rig
+from speech2face.face.view import View
+from speech2face.generators.base import (
+    LOUDNESS_BANDS,
+    Frames,
+    GeneratorSpec,
+    Latents,
+    Loudness,
+    only,
 )
-from speech2face.types import Portrait
+from speech2face.generators.facevid2vid.drive import (
+    MotionReader,
+    drive,
+    keypoint_motion,
+    load_calibration,
+)
+from speech2face.generators.facevid2vid.drive_network import Landmarks2Keypoints
+from speech2face.generators.facevid2vid.exact.exact import GPU_STEPS, STEPS, accelerate
+from speech2face.generators.facevid2vid.extractor import (
+    KIND,
+    KeypointExtractor,
+    SourceFace,
+    extractor_of,
+    load_network,
+    read_system,
+    resized,
+)
+from speech2face.generators.facevid2vid.network import FaceVid2VidGenerator
+from speech2face.motion.motion import Motion
 
-_KIND = "facevid2vid"
 _AT_ONCE_CPU = 2
 """Frames in one forward pass on a CPU: more only need memory (a SPADE decoder's maps: 300 MB)."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceFace:
-    """What a checkpoint sees in the portrait."""
-
-    canonical: Float[Tensor, "1 keypoints 3"]
-    """The face as if from the front and without expression."""
-    pose: HeadPose
-    keypoints: Float[Tensor, "1 keypoints 3"]
-    """The face as it is in the portrait."""
-
-
-class KeypointExtractor:
-    """A checkpoint's own motion extractor: pictures in, keypoints out."""
-
-    def __init__(
-        self,
-        config: FaceVid2VidConfig,
-        detector: nn.Module,
-        estimator: nn.Module | None,
-        device: torch.device,
-    ) -> None:
-        """Take the networks, in evaluation mode, on `device`.
-
-        Args:
-            config: Sizes and conventions of the checkpoint.
-            detector: Canonical keypoints of pictures.
-            estimator: Head pose and expression of pictures; None where the checkpoint has none.
-            device: Where they compute.
-        """
-        self.config = config
-        self.detector, self.estimator, self.device = detector, estimator, device
-
-    @torch.no_grad()  # calibration trains on what is found: no tensors of inference mode
-    def source(self, portrait: Portrait) -> SourceFace:
-        """Find the keypoints of a portrait."""
-        picture = self.pictures(portrait.crop[None])
-        canonical = self.detector(picture)
-        if self.estimator is None:
-            pose = tracked_pose(portrait, self.config.keypoints, self.device)
-        else:
-            pose = self.estimator(picture)
-        keypoints = pose_keypoints(canonical, pose, self.config.keypoint_rule)
-        return SourceFace(canonical=canonical, pose=pose, keypoints=keypoints)
-
-    @torch.no_grad()
-    def read(self, frames: UInt8[np.ndarray, "frames size size 3"]) -> HeadPose:
-        """Read head pose and expression off frames.
-
-        Raises:
-            WeightsError: The checkpoint has no head-pose estimator.
-        """
-        if self.estimator is None:
-            msg = (
-                "these weights have no head-pose estimator, so motion cannot be read off pictures; "
-                "import the file that holds he_estimator along with them"
-            )
-            raise WeightsError(msg)
-        return self.estimator(self.pictures(frames))
-
-    def pictures(
-        self, frames: UInt8[np.ndarray, "frames size size 3"]
-    ) -> Float[Tensor, "frames 3 side side"]:
-        """Bring crops to the size that the networks work at, RGB in [0, 1]."""
-        side = self.config.size
-        sized = np.stack([resized(frame, side) for frame in frames])
-        return torch.from_numpy(sized).to(self.device).permute(0, 3, 1, 2).float() / 255
-
-
-@dataclass(frozen=True, kw_only=True)
 class FaceVid2VidState:
-    """Everything that depends on the portrait alone."""
+    """Everything that depends on the view alone."""
 
     volume: Float[Tensor, "1 channels depth height width"]
-    keypoints: Float[Tensor, "1 keypoints 3"]
+    source: SourceFace
+    reader: MotionReader
     size: int
-    """Side of the portrait's crop in pixels, which is that of the frames too."""
+    """Side of the view's crop in pixels, which is that of the frames too."""
 
 
 class FaceVid2Vid:
     """Draws frames from keypoints with imported weights."""
 
-    side_by_side = 1
-    """Its convolutions are large enough to keep every core busy, and its maps to fill memory."""
-
     def __init__(
-        self, name: str, network: FaceVid2VidGenerator, extractor: KeypointExtractor
+        self,
+        name: str,
+        network: FaceVid2VidGenerator,
+        extractor: KeypointExtractor,
+        calibration: Landmarks2Keypoints | None = None,
     ) -> None:
-        """Take the network, in evaluation mode on the extractor's device, and its extractor."""
-        self.name = name
+        """Take the networks, in evaluation mode on the extractor's device.
+
+        Args:
+            name: "facevid2vid:" and the name of the weights.
+            network: Draws.
+            extractor: Finds keypoints in pictures.
+            calibration: Turns motion into keypoints; None: read when motion is first given.
+        """
+        # Its convolutions are large enough to keep every core busy, and its maps to fill memory:
+        # one chunk at a time.
+        self.spec = GeneratorSpec(
+            name=name, latent_size=3 * extractor.config.keypoints,
+            reads=extractor.estimator is not None,
+        )  # fmt: skip
         self.network, self.extractor = network, extractor
-        self.latent_size = 3 * extractor.config.keypoints
+        self._calibration = calibration
 
     @classmethod
     def from_weights(cls, weights: str, device: torch.device) -> "FaceVid2Vid":
@@ -131,121 +91,64 @@ class FaceVid2Vid:
         Raises:
             WeightsError: They are missing, damaged, or of another kind of network.
         """  # noqa: DOC502 the parts raise it
-        tensors, config = _read(weights)
+        tensors, config = read_system(weights)
         network = FaceVid2VidGenerator(config)
-        _load(network, tensors, "generator", torch.device("cpu"))
+        load_network(network, tensors, "generator", torch.device("cpu"))
         network = accelerate(network, STEPS if device.type == "cpu" else GPU_STEPS).to(device)
-        extractor = _extractor(tensors, config, device)
-        return cls(f"{_KIND}:{weights}", network, extractor)
+        extractor = extractor_of(tensors, config, device)
+        return cls(f"{KIND}:{weights}", network, extractor)
 
     @torch.inference_mode()
-    def encode(self, portrait: Portrait) -> FaceVid2VidState:
-        """Compute the feature volume and the keypoints of the portrait."""
+    def encode(self, views: Sequence[View]) -> FaceVid2VidState:
+        """Compute the feature volume and the keypoints of a still."""
+        view = only(views, self.spec.name)
         return FaceVid2VidState(
-            volume=self.network.encode(self.extractor.pictures(portrait.crop[None])),
-            keypoints=self.extractor.source(portrait).keypoints,
-            size=len(portrait.crop),
+            volume=self.network.encode(self.extractor.pictures(view.crop[None])),
+            source=self.extractor.source(view),
+            reader=MotionReader(view, shipped_rig(), self.extractor.device),
+            size=len(view.crop),
         )
 
     @torch.inference_mode()
-    def render(
-        self, state: FaceVid2VidState, values: Float[np.ndarray, "frames latent"]
-    ) -> UInt8[np.ndarray, "frames size size 3"]:
+    def drive(
+        self, state: FaceVid2VidState, motion: Motion, loudness: Loudness | None = None
+    ) -> Latents:
+        """Turn motion into keypoints: by calibration, or riding on the surface where there is none.
+
+        Raises:
+            WeightsError: The weights could be calibrated and have not been.
+        """  # noqa: DOC502 load_calibration raises it
+        if self.spec.reads and self._calibration is None:
+            weights = self.spec.name.partition(":")[2]
+            self._calibration = load_calibration(weights).to(self.extractor.device)
+        if loudness is None:
+            loudness = np.zeros((len(motion), LOUDNESS_BANDS), np.float32)
+        moved = drive(
+            motion, loudness, state.reader, state.source, self._calibration, self.extractor
+        )
+        return moved.flatten(1).cpu().numpy()
+
+    @torch.inference_mode()
+    def read(self, state: FaceVid2VidState, frames: Frames, first: Frames) -> Latents:
+        """Move the view's keypoints as the checkpoint's extractor sees the driving face move.
+
+        Raises:
+            WeightsError: The checkpoint has no head-pose estimator.
+        """  # noqa: DOC502 the extractor raises it
+        start, seen = self.extractor.read(first), self.extractor.read(frames)
+        angles = [seen.yaw - start.yaw, seen.pitch - start.pitch, seen.roll - start.roll]
+        change = torch.stack(angles, 1), seen.t - start.t, seen.exp - start.exp
+        return keypoint_motion(state.source, change, self.extractor).flatten(1).cpu().numpy()
+
+    @torch.inference_mode()
+    def render(self, state: FaceVid2VidState, latents: Latents) -> Frames:
         """Draw the crop once for every row of latents, at the crop's size."""
-        device = self.extractor.device
-        moves = torch.as_tensor(values, dtype=torch.float32, device=device)
-        driving = state.keypoints + moves.unflatten(1, (-1, 3))
+        device, keypoints = self.extractor.device, state.source.keypoints
+        moves = torch.as_tensor(latents, dtype=torch.float32, device=device)
+        driving = keypoints + moves.unflatten(1, (-1, 3))
         frames = []
         for part in driving.split(_AT_ONCE_CPU if device.type == "cpu" else len(driving)):
-            drawn = self.network.render(state.volume, state.keypoints, part)
+            drawn = self.network.render(state.volume, keypoints, part)
             pixels = (drawn * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
             frames += [resized(frame, state.size) for frame in pixels.contiguous().cpu().numpy()]
         return np.stack(frames)
-
-
-def load_extractor(weights: str, device: torch.device) -> KeypointExtractor:
-    """Load a checkpoint's motion extractor alone, by name or path.
-
-    Raises:
-        WeightsError: The weights are missing, damaged, or of another kind of network.
-    """  # noqa: DOC502 the parts raise it
-    tensors, config = _read(weights)
-    return _extractor(tensors, config, device)
-
-
-def tracked_pose(portrait: Portrait, keypoints: int, device: torch.device) -> HeadPose:
-    """Give the head pose that our tracker sees, for checkpoints that cannot read it themselves.
-
-    The angles are those for which the checkpoints' Rx(pitch) Ry(yaw) Rz(roll) is our rotation: both
-    frames have x to the right, y down and z away from the viewer. That this is the sense in which a
-    checkpoint was trained could not be verified; portraits are near the front, where it matters
-    least. Translation and expression are zero.
-    """
-    rotation = fit_head(portrait.mesh).rotation
-    # Of R = Rx Ry Rz: row 0 is (cy cz, -cy sz, sy), column 2 is (sy, -sx cy, cx cy).
-    yaw = np.arcsin(np.clip(rotation[0, 2], -1, 1))
-    pitch = np.arctan2(-rotation[1, 2], rotation[2, 2])
-    roll = np.arctan2(-rotation[0, 1], rotation[0, 0])
-
-    def degrees(angle: float) -> Tensor:
-        return torch.tensor([float(np.rad2deg(angle))], dtype=torch.float32, device=device)
-
-    return HeadPose(
-        yaw=degrees(yaw), pitch=degrees(pitch), roll=degrees(roll),
-        t=torch.zeros(1, 3, device=device), exp=torch.zeros(1, keypoints, 3, device=device),
-    )  # fmt: skip
-
-
-def resized(
-    picture: UInt8[np.ndarray, "side side 3"], size: int
-) -> UInt8[np.ndarray, "size size 3"]:
-    """Bring a square picture to another size: smoothly up, by areas down."""
-    if len(picture) == size:
-        return picture
-    way = cv2.INTER_AREA if size < len(picture) else cv2.INTER_CUBIC
-    return cv2.resize(picture, (size, size), interpolation=way).astype(np.uint8, copy=False)
-
-
-def _read(weights: str) -> tuple[dict[str, Tensor], FaceVid2VidConfig]:
-    """Read imported weights and the configuration of their networks.
-
-    Raises:
-        WeightsError: They are not a face-vid2vid system.
-    """
-    path = library.find(weights).path
-    tensors, stored = read_weights(path)
-    if stored.get("kind") != _KIND:
-        msg = (
-            f"{path} holds no face-vid2vid system ({stored.get('kind', 'of unknown kind')}); "
-            "give one that speech2face weights import made"
-        )
-        raise WeightsError(msg)
-    try:
-        sizes = {**stored["network"], "pose_blocks": tuple(stored["network"]["pose_blocks"])}
-        return tensors, FaceVid2VidConfig(**sizes)
-    except (KeyError, TypeError) as error:
-        msg = f"{path} was imported by another version ({error}); import it again"
-        raise WeightsError(msg) from error
-
-
-def _extractor(
-    tensors: dict[str, Tensor], config: FaceVid2VidConfig, device: torch.device
-) -> KeypointExtractor:
-    detector, estimator = KeypointDetector(config), None
-    _load(detector, tensors, "kp_detector", device)
-    if any(name.startswith("he_estimator.") for name in tensors):
-        estimator = HeadPoseEstimator(config)
-        _load(estimator, tensors, "he_estimator", device)
-    return KeypointExtractor(config, detector, estimator, device)
-
-
-def _load(
-    network: nn.Module, tensors: dict[str, Tensor], prefix: str, device: torch.device
-) -> None:
-    """Give a network its tensors, and make it ready to compute on the device."""
-    start = f"{prefix}."
-    own = {
-        key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)
-    }
-    network.load_state_dict(own, strict=True)
-    network.eval().requires_grad_(requires_grad=False).to(device)

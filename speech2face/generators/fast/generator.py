@@ -4,23 +4,27 @@ A latent is where the named keypoints are wanted in the crop: `landmarks.FAST_KE
 each, normalized. The portrait's own keypoints give the portrait back exactly.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from speech2face.checkpoints.store import load
 from speech2face.devices import to_tensor
-from speech2face.face.rig import Rig, load_rig
+from speech2face.face.rig import Rig, shipped_rig
+from speech2face.face.view import View
 from speech2face.generators.ahead import side_by_side
+from speech2face.generators.base import Frames, GeneratorSpec, Latents, Loudness, cannot_read, only
 from speech2face.generators.fast.flow import square_border
 from speech2face.generators.fast.network import FastConfig, FastGenerator, FastState
 from speech2face.generators.fast.openings import FastOpenings, prepare_openings
 from speech2face.generators.warp.eyes import image_tensor
 from speech2face.landmarks import FAST_KEYPOINTS
-from speech2face.types import Portrait
+from speech2face.motion.motion import Motion
+from speech2face.motion.points import ControlPoints, control_points
 
 NAME = "facevid2vid:fast"
 _AT_ONCE = 4
@@ -33,41 +37,56 @@ class FastPortrait:
 
     state: FastState
     openings: FastOpenings
+    points: ControlPoints
+    """How rig, head and gaze move the mesh, which holds the keypoints."""
 
 
 class Fast:
     """Draws frames of one portrait from where its named keypoints are wanted."""
 
-    name = NAME
-    latent_size = 3 * len(FAST_KEYPOINTS)
-
     def __init__(self, network: FastGenerator, device: torch.device) -> None:
         """Take a trained network; frames are drawn on `device`."""
         self.device = device
-        self.side_by_side = side_by_side(device)
+        self.spec = GeneratorSpec(
+            name=NAME, latent_size=3 * len(FAST_KEYPOINTS), side_by_side=side_by_side(device)
+        )
         self.network: FastGenerator = network.to(device=device).eval()
-        self.rig: Rig = load_rig()
+        self.rig: Rig = shipped_rig()
         self.network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     @torch.inference_mode()
-    def encode(self, portrait: Portrait) -> FastPortrait:
-        """Look at the portrait once."""
-        size = len(portrait.crop)
-        points = to_tensor(named_keypoints(portrait.mesh, size), self.device)
-        image = image_tensor(portrait.crop, self.device)
-        state = self.network.encode(image, points[None], _border(portrait, self.device))
-        openings = prepare_openings(portrait, self.rig, self.device)
-        return FastPortrait(state=state, openings=openings)
+    def encode(self, views: Sequence[View]) -> FastPortrait:
+        """Compute the network's features and the openings of a still."""
+        view = only(views, self.spec.name)
+        size = len(view.crop)
+        keypoints = to_tensor(named_keypoints(view.mesh, size), self.device)
+        image = image_tensor(view.crop, self.device)
+        state = self.network.encode(image, keypoints[None], _border(view, self.device))
+        points = control_points(view, self.rig, self.device)
+        openings = prepare_openings(view, points, self.device)
+        return FastPortrait(state=state, openings=openings, points=points)
 
     @torch.inference_mode()
-    def render(
-        self, state: FastPortrait, values: Float[np.ndarray, "frames latent"]
-    ) -> UInt8[np.ndarray, "frames size size 3"]:
+    def drive(
+        self, state: FastPortrait, motion: Motion, loudness: Loudness | None = None
+    ) -> Latents:
+        """Take the keypoints off the moved mesh: they are named points of it, nothing is learnt."""
+        del loudness
+        size = state.state.photo.shape[-1]
+        return named_keypoints(state.points.meshes(motion), size).reshape(len(motion), -1)
+
+    def read(self, state: FastPortrait, frames: Frames, first: Frames) -> Latents:
+        """Refuse: the tracker reads the motion."""
+        del state, frames, first
+        cannot_read(self.spec.name)
+
+    @torch.inference_mode()
+    def render(self, state: FastPortrait, latents: Latents) -> Frames:
         """Draw the crop once for every row of latents."""
         size = state.state.photo.shape[-1]
-        frames = np.empty((len(values), size, size, 3), np.uint8)
-        for start in range(0, len(values), _AT_ONCE):
-            some = to_tensor(values[start : start + _AT_ONCE], self.device)
+        frames = np.empty((len(latents), size, size, 3), np.uint8)
+        for start in range(0, len(latents), _AT_ONCE):
+            some = to_tensor(latents[start : start + _AT_ONCE], self.device)
             points = some.unflatten(1, (-1, 3))
             drawn = self.network.render(state.state, points)
             state.openings.draw_into(drawn, points)
@@ -98,12 +117,12 @@ def named_keypoints(
     return np.concatenate([flat, points[..., 2:] * 2 / size], -1).astype(np.float32)
 
 
-def _border(portrait: Portrait, device: torch.device) -> Float[torch.Tensor, "1 pinned 2"]:
+def _border(view: View, device: torch.device) -> Float[torch.Tensor, "1 pinned 2"]:
     """Give points on the border of what the crop shows of the picture: they stay where they are."""
-    size = len(portrait.crop)
-    height, width = portrait.image.shape[:2]
+    size = len(view.crop)
+    height, width = view.image.shape[:2]
     ends = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]])
-    reached = ends @ portrait.to_crop[:, :2].T + portrait.to_crop[:, 2]
+    reached = ends @ view.to_crop[:, :2].T + view.to_crop[:, 2]
     corners = np.clip((2 * reached + 1) / size - 1, -1, 1)
     middle, half = corners.mean(0), np.abs(corners[1] - corners[0]) / 2
     return square_border(1, device) * to_tensor(half, device) + to_tensor(middle, device)

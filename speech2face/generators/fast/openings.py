@@ -16,16 +16,14 @@ from torch.nn import functional
 
 from speech2face import landmarks
 from speech2face.devices import to_tensor
-from speech2face.face.normalize import fit_head
-from speech2face.face.rig import Rig
+from speech2face.face.view import View
 from speech2face.generators.fast.slits import IRISES, places
 from speech2face.generators.warp.eyes import Eye, image_tensor, prepare_eyes
 from speech2face.generators.warp.mouth import MouthFrame, MouthInterior, crop_grid, fit_mouth
 from speech2face.generators.warp.openings import mouth_hole
 from speech2face.generators.warp.slits import Slit, locate
 from speech2face.geometry import warp
-from speech2face.motion.points import ControlPoints, control_points
-from speech2face.types import Portrait
+from speech2face.motion.points import ControlPoints
 
 _UPPER, _LOWER = places(landmarks.UPPER_LIP_INNER), places(landmarks.LOWER_LIP_INNER)
 _RIGID = [
@@ -142,11 +140,9 @@ class FastOpenings:
         return self.interior.draw(slit, frame, own, seen)
 
 
-def prepare_openings(portrait: Portrait, rig: Rig, device: torch.device) -> FastOpenings:
+def prepare_openings(portrait: View, points: ControlPoints, device: torch.device) -> FastOpenings:
     """Fit the layers to a portrait and look at its eyes."""
-    size = len(portrait.crop)
-    head = fit_head(portrait.mesh)
-    points = control_points(portrait, head, rig, device)
+    size, head = len(portrait.crop), points.head
     rest = points.rest[: landmarks.MESH_POINTS]
     interior = fit_mouth(
         portrait.crop, points.pixels[: landmarks.MESH_POINTS], rest.cpu().numpy(), device

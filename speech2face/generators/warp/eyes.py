@@ -10,52 +10,18 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from speech2face import landmarks
+from speech2face.face.view import View
 from speech2face.generators.warp.mouth import crop_grid
 from speech2face.generators.warp.openings import Opening, eye_opening, move_back
 from speech2face.geometry import warp
+from speech2face.motion.eyeball import Eyeball, find_eyeball
 from speech2face.motion.points import ControlPoints
-from speech2face.types import Portrait
 
 LASHES = 0.10
 """Lashes reach this far (half widths of the eye) over the tracked edge of a lid."""
-_IRIS_MARGIN = 1.12
-"""The dark rim of the iris lies just outside the tracked ring."""
-SHIFT_PER_DEGREE = 0.0115
-"""Motion of the iris in eye widths for a degree of gaze: an eyeball of 24 mm behind lids 30 mm wide
-shows sin(1 degree) * 12 mm / 30 mm, less what perspective through the cornea hides; measured on the
-canonical face model."""
 _FILLED = 1.0
 """Eyeballs are filled in this far beyond the eye (eye widths): further than a lid's patches, which
 reach 0.95 from the eye's middle, and the iris' motion."""
-_REACH = 1.9
-"""The white moves along with the iris up to this many radii from its centre."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Eyeball:
-    """One eye's ball in the resting crop."""
-
-    centre: Float[Tensor, " 2"]
-    """Middle of the iris in pixels of the crop."""
-    radius: float
-    """Of the iris, in pixels."""
-    width: float
-    """Of the eye, corner to corner, in pixels."""
-
-    def shift(self, gaze: Float[Tensor, "batch 2"]) -> Float[Tensor, "batch 2"]:
-        """Turn gaze (right, up, degrees) into the motion of the iris in pixels."""
-        per_degree = SHIFT_PER_DEGREE * self.width
-        return gaze * gaze.new_tensor([per_degree, -per_degree])
-
-    def turn(
-        self, sources: Float[Tensor, "batch 2 height width"], shift: Float[Tensor, "batch 2"]
-    ) -> Float[Tensor, "batch 2 height width"]:
-        """Bend the sources of resting pixels so that the iris is seen as far off as `shift`."""
-        shift = shift[:, :, None, None]
-        centre = self.centre[None, :, None, None]
-        distance = (sources - centre - shift).norm(dim=1, keepdim=True) / self.radius
-        share = ((_REACH - distance) / (_REACH - 1.1)).clamp(0, 1)
-        return sources - shift * share * share * (3 - 2 * share)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +59,7 @@ class Eye:
         self.opening.draw_into(frames, photo, slit, moves, inside, travel)
 
 
-def prepare_eyes(
-    portrait: Portrait, points: ControlPoints, device: torch.device
-) -> tuple[Eye, Eye]:
+def prepare_eyes(portrait: View, points: ControlPoints, device: torch.device) -> tuple[Eye, Eye]:
     """Look at a portrait's left and right eye, moved by those control points that are seen."""
     crop, flat, eyes = portrait.crop, points.pixels, []
     for (upper, lower), iris in zip(landmarks.LIDS, landmarks.IRIS_RINGS, strict=True):
@@ -118,13 +82,6 @@ def image_tensor(
 ) -> Float[Tensor, "1 3 size size"]:
     """Turn a picture into a batch of one, in [0, 1]."""
     return torch.from_numpy(picture.copy()).to(device).permute(2, 0, 1)[None].float() / 255
-
-
-def find_eyeball(iris: Float[np.ndarray, "5 2"], width: float, device: torch.device) -> Eyeball:
-    """Describe an eyeball from the tracked iris (its centre, then four points of its ring)."""
-    radius = float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()) * _IRIS_MARGIN
-    centre = torch.as_tensor(iris[0], dtype=torch.float32, device=device)
-    return Eyeball(centre=centre, radius=max(radius, 1.0), width=width)
 
 
 def fill_eye(

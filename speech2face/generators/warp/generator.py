@@ -5,20 +5,23 @@ smooth fields that follow the face's control points. Lips and lids are cut along
 that mouth and eyes open onto what lies behind them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from speech2face import landmarks
 from speech2face.devices import to_tensor
-from speech2face.face.normalize import fit_head
-from speech2face.face.rig import Rig, load_rig
+from speech2face.face.rig import Rig, shipped_rig
+from speech2face.face.view import View
 from speech2face.generators.ahead import side_by_side
+from speech2face.generators.base import Frames, GeneratorSpec, Latents, Loudness, cannot_read, only
 from speech2face.generators.warp.eyes import Eye, image_tensor, prepare_eyes
 from speech2face.generators.warp.fields import Patch, make_patches
+from speech2face.generators.warp.latents import BESIDE_WEIGHTS, pack, unpack
 from speech2face.generators.warp.mouth import (
     MouthFrame,
     MouthInterior,
@@ -34,9 +37,8 @@ from speech2face.generators.warp.openings import (
 )
 from speech2face.generators.warp.slits import Slit
 from speech2face.geometry import warp
-from speech2face.motion.motion import GAZE, POSE, SHIFT, WarpLatents
+from speech2face.motion.motion import Motion
 from speech2face.motion.points import ControlPoints, control_points
-from speech2face.types import Portrait
 
 _CHIN = 152
 _LOWER_LIP = 14
@@ -71,20 +73,21 @@ class WarpState:
 class WarpGenerator:
     """Moves a photograph by rig weights, gaze and head pose; no network draws."""
 
-    name = "warp"
-
     def __init__(self, device: torch.device) -> None:
         """Read the rig; frames are drawn on `device`."""
         self.device = device
-        self.side_by_side = side_by_side(device)
-        self.rig: Rig = load_rig()
-        self.latent_size = len(self.rig.names) + SHIFT + GAZE + POSE
+        self.rig: Rig = shipped_rig()
+        self.spec = GeneratorSpec(
+            name="warp", latent_size=len(self.rig.names) + BESIDE_WEIGHTS,
+            side_by_side=side_by_side(device),
+        )  # fmt: skip
 
-    def encode(self, portrait: Portrait) -> WarpState:
-        """Lay the control points over the portrait and compute the patches' splines."""
-        points = control_points(portrait, fit_head(portrait.mesh), self.rig, self.device)
-        size, flat = len(portrait.crop), points.pixels
-        crop = portrait.crop
+    def encode(self, views: Sequence[View]) -> WarpState:
+        """Compute the control points of a still and the splines of its patches."""
+        view = only(views, self.spec.name)
+        points = control_points(view, self.rig, self.device)
+        crop = view.crop
+        size, flat = len(crop), points.pixels
         mouth, hole = mouth_opening(points, size), mouth_hole(points, size)
         interior = fit_mouth(
             crop, flat[: landmarks.MESH_POINTS],
@@ -104,53 +107,46 @@ class WarpGenerator:
             interior=interior,
             lips=None if lips is None else image_tensor(lips, self.device),
             mouth_hole=hole,
-            eyes=prepare_eyes(portrait, points, self.device),
+            eyes=prepare_eyes(view, points, self.device),
         )  # fmt: skip
 
+    def drive(self, state: WarpState, motion: Motion, loudness: Loudness | None = None) -> Latents:
+        """Lay the parts of the motion side by side: they are the latents."""
+        del state, loudness
+        return pack(motion)
+
+    def read(self, state: WarpState, frames: Frames, first: Frames) -> Latents:
+        """Refuse: the tracker reads the motion."""
+        del state, frames, first
+        cannot_read(self.spec.name)
+
     @torch.inference_mode()
-    def render(
-        self, state: WarpState, values: Float[np.ndarray, "frames latent"]
-    ) -> UInt8[np.ndarray, "frames size size 3"]:
+    def render(self, state: WarpState, latents: Latents) -> Frames:
         """Draw the crop once for every row of latents."""
-        latents = WarpLatents.unpack(values)
-        points = state.points
-        shape = points.shape(to_tensor(latents.weights, self.device))
-        placed = points.place(shape, latents.pose, latents.shift)
+        motion, points = unpack(latents), state.points
+        shape = points.shape(to_tensor(motion.weights, self.device))
+        placed = points.place(shape, motion.pose, motion.shift)
         moves = points.displacements(placed)
-        photograph = state.picture.expand(len(values), -1, -1, -1)
+        photograph = state.picture.expand(len(latents), -1, -1, -1)
         grid = state.base.grid(moves)
         frames = warp(photograph, grid)
         # Between pixels a bilinear photograph is blurred: skin and hair would lose their detail in
         # each frame in which they move, and gain it back when they rest.
         rows, columns = state.near
         frames[..., rows, columns] = warp(photograph, grid[:, rows, columns], mode="bicubic")
-        gaze = to_tensor(latents.gaze, self.device)
+        gaze = to_tensor(motion.gaze, self.device)
         for eye in state.eyes:
             travel = eye.opening.travel(points, placed)
-            sources = eye.opening.rigid_sources(points, latents.pose, latents.shift, travel)
+            sources = eye.opening.rigid_sources(points, motion.pose, motion.shift, travel)
             shift = eye.eyeball.shift(gaze)
             eye.draw_into(frames, state.picture, (placed, moves), travel, sources, shift)
         travel = state.mouth.travel(points, placed)
         slit = state.mouth.slit(move_back(placed, travel))
-        inside = self._mouth(state, slit, shape, placed, latents, travel)
+        inside = self._mouth(state, slit, shape, placed, motion, travel)
         lips = None if state.lips is None else (state.lips, _lip_share(state, shape))
         state.mouth.draw_into(frames, state.picture, slit, moves, inside, travel, lips)
         pixels = (frames * 255).round_().clamp_(0, 255).to(torch.uint8)
         return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-
-    @torch.inference_mode()
-    def meshes(
-        self, state: WarpState, values: Float[np.ndarray, "frames latent"]
-    ) -> Float[np.ndarray, "frames 478 3"]:
-        """Give the face mesh of every row of latents, in pixels of the crop."""
-        latents, points = WarpLatents.unpack(values), state.points
-        shape = points.shape(to_tensor(latents.weights, self.device))
-        placed = points.place(shape, latents.pose, latents.shift)
-        # Drawing makes the head shallower than it is; the depth of the portrait's mesh is kept.
-        flat = points.place(points.rest[None], np.zeros((1, POSE)))
-        true = points.head.to_image(points.rest.cpu().numpy())
-        placed[..., 2] += to_tensor(true[:, 2], self.device) - flat[..., 2]
-        return placed[:, : landmarks.MESH_POINTS].cpu().numpy()
 
     def _mouth(
         self,
@@ -158,11 +154,11 @@ class WarpGenerator:
         slit: Slit,
         shape: Float[Tensor, "batch points 3"],
         placed: Float[Tensor, "batch points 3"],
-        latents: WarpLatents,
+        motion: Motion,
         travel: Float[Tensor, "batch 2"],
     ) -> Float[Tensor, "batch 3 height width"]:
         interior, points, size = state.interior, state.points, state.picture.shape[-1]
-        pose, shift = latents.pose, latents.shift
+        pose, shift = motion.pose, motion.shift
         anchors = interior.centre + shape.new_tensor(
             [[0, 0, 0], [interior.width / 2, 0, 0], [0, 0, 1]]
         )

@@ -21,6 +21,7 @@ from speech2face.checkpoints.store import read_config
 from speech2face.devices import to_tensor
 from speech2face.errors import InputError
 from speech2face.face.rig import load_rig
+from speech2face.face.view import View
 from speech2face.generators.facevid2vid.drive import (
     KIND,
     SKIN,
@@ -33,10 +34,9 @@ from speech2face.generators.facevid2vid.drive_network import (
     Landmarks2Keypoints,
     Landmarks2KeypointsConfig,
 )
-from speech2face.generators.facevid2vid.generator import KeypointExtractor, load_extractor
+from speech2face.generators.facevid2vid.extractor import KeypointExtractor, load_extractor
 from speech2face.generators.facevid2vid.network import HeadPose
 from speech2face.generators.warp.generator import WarpGenerator
-from speech2face.motion.motion import WarpLatents
 from speech2face.training.calibration.fit import (
     CalibrationPlan,
     Rows,
@@ -50,10 +50,10 @@ from speech2face.training.calibration.fit import (
 from speech2face.training.calibration.motion import (
     RANDOM,
     SPOKEN,
-    Motion,
+    ShownMotion,
     plan_motion,
 )
-from speech2face.types import Portrait, Speech
+from speech2face.types import Speech, cut
 
 _AT_ONCE = 8
 """Frames drawn and read at once."""
@@ -106,7 +106,7 @@ def picture_size(weights: str) -> int:
 
 def calibrate(
     weights: str,
-    portraits: Sequence[Portrait],
+    portraits: Sequence[View],
     speech: Speech,
     device: torch.device,
     *,
@@ -157,7 +157,7 @@ def calibrate(
 
 def fit(
     extractor: KeypointExtractor,
-    portraits: Sequence[Portrait],
+    portraits: Sequence[View],
     speech: Speech,
     *,
     plan: CalibrationPlan | None = None,
@@ -197,30 +197,31 @@ def fit(
 @torch.no_grad()
 def _observe(
     extractor: KeypointExtractor,
-    portrait: Portrait,
-    motion: Motion,
+    portrait: View,
+    shown: ShownMotion,
     rng: np.random.Generator,
     told: Callable[[int], None],
 ) -> Rows:
     """Animate a portrait and read the keypoints off the frames."""
     device = extractor.device
     generator = WarpGenerator(device)
-    state, source = generator.encode(portrait), extractor.source(portrait)
+    state, source = generator.encode([portrait]), extractor.source(portrait)
     changes = []
-    for start in range(0, len(motion), _AT_ONCE):
-        frames = generator.render(state, motion.values[start : start + _AT_ONCE])
+    for start in range(0, len(shown), _AT_ONCE):
+        part = cut(shown.motion, slice(start, start + _AT_ONCE))
+        frames = generator.render(state, generator.drive(state, part))
         changes.append(_change(source.pose, extractor.read(frames)))
-        told(min(start + _AT_ONCE, len(motion)))
+        told(min(start + _AT_ONCE, len(shown)))
     change = torch.cat(changes)
     reader = MotionReader(portrait, generator.rig, device)
-    seen = reader(WarpLatents.unpack(motion.values), motion.sound)
+    seen = reader(shown.motion, shown.sound)
     split = _split(change, extractor.config.keypoints)
     return Rows(
         source=source, skin=seen.skin, eyes=seen.eyes,
-        emotion=to_tensor(motion.emotion, device), change=change,
+        emotion=to_tensor(shown.motion.emotion, device), change=change,
         keypoints=keypoint_motion(source, split, extractor),
         surface=ride_surface(reader.places, seen.surface, source.keypoints[0]),
-        spoken=motion.kind == SPOKEN, role=_roles(motion.kind, rng),
+        spoken=shown.kind == SPOKEN, role=_roles(shown.kind, rng),
     )  # fmt: skip
 
 

@@ -1,7 +1,4 @@
-"""The motion that calibration shows to a checkpoint: designed rows, random faces, speech.
-
-All of it is in the latent space of the warp generator, the common description of motion here.
-"""
+"""The motion that calibration shows to a checkpoint: designed rows, random faces, speech."""
 
 from dataclasses import dataclass, replace
 
@@ -9,15 +6,16 @@ import numpy as np
 from jaxtyping import Float
 
 from speech2face.controls.director import ControlSettings, direct
-from speech2face.face.neutral import speaking_rest
 from speech2face.face.rig import Rig
-from speech2face.generators.facevid2vid.drive import SOUND, sound_features
+from speech2face.face.view import View
+from speech2face.generators.base import LOUDNESS_BANDS
 from speech2face.motion.expressions import expression_weights
-from speech2face.motion.motion import WarpLatents
-from speech2face.motion.solve import Landmarks2Latents
+from speech2face.motion.motion import Motion
+from speech2face.motion.solve import Solve
+from speech2face.stages.loudness import loudness_of
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.timing import SPEECH_RATE
-from speech2face.types import EMOTIONS, Portrait, Speech
+from speech2face.types import EMOTIONS, Speech, cut, joined
 
 DESIGNED, RANDOM, SPOKEN = "designed", "random", "speech"
 """The kinds of rows."""
@@ -43,18 +41,17 @@ _MOODS_PER_CLIP = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Motion:
-    """Rows of motion for one portrait."""
+class ShownMotion:
+    """Rows of motion that one portrait shows to the checkpoint."""
 
-    values: Float[np.ndarray, "rows latent"]
-    emotion: Float[np.ndarray, "rows 8"]
+    motion: Motion
     sound: Float[np.ndarray, "rows bands"]
     kind: np.ndarray
     """Kind of each row; rows of speech are in their order in time."""
 
     def __len__(self) -> int:
         """Count the rows."""
-        return len(self.values)
+        return len(self.kind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,23 +66,22 @@ class MotionPlan:
 
 
 def plan_motion(
-    rig: Rig, portrait: Portrait, speech: Speech, plan: MotionPlan, rng: np.random.Generator
-) -> Motion:
+    rig: Rig, portrait: View, speech: Speech, plan: MotionPlan, rng: np.random.Generator
+) -> ShownMotion:
     """Lay out all that one portrait is to do."""
     parts = (
         _designed(rig),
         _random(rig, plan.random, rng),
-        _spoken(rig, portrait, speech, plan, rng),
+        _spoken(portrait, speech, plan, rng),
     )
-    return Motion(
-        values=np.concatenate([part.values for part in parts]),
-        emotion=np.concatenate([part.emotion for part in parts]),
+    return ShownMotion(
+        motion=joined([part.motion for part in parts]),
         sound=np.concatenate([part.sound for part in parts]),
         kind=np.concatenate([part.kind for part in parts]),
     )
 
 
-def _designed(rig: Rig) -> Motion:
+def _designed(rig: Rig) -> ShownMotion:
     """Move one thing at a time: every channel, the head, lids, gaze, every emotion."""
     channels = [name for name in rig.names if not name.startswith(_STILL)]
     rows: list[tuple[dict[str, float], tuple[float, ...], tuple[float, ...]]] = [
@@ -98,17 +94,14 @@ def _designed(rig: Rig) -> Motion:
     rows += [({"eyeBlink_L": lid, "eyeBlink_R": lid}, (0, 0, 0), (0, 0)) for lid in _LIDS]
     rows += [({}, (0, 0, 0), (x, y)) for x in _LOOKS for y in _LOOKS[1:-1] if (x, y) != (0, 0)]
     weights = np.stack([rig.weights(**channels) for channels, _, _ in rows])
-    plain = _pack(
-        weights, np.array([pose for _, pose, _ in rows]), np.array([gaze for *_, gaze in rows])
-    )
+    pose, gaze = np.array([turn for _, turn, _ in rows]), np.array([look for *_, look in rows])
+    plain = Motion.of(weights, pose=pose, gaze=gaze)
     felt = np.concatenate([level * np.eye(len(EMOTIONS))[1:] for level in (0.5, 1.0, 1.5)])
-    faces = _pack(expression_weights(rig, felt), np.zeros((len(felt), 3)), np.zeros((len(felt), 2)))
-    values = np.concatenate([plain, faces])
-    emotion = np.concatenate([np.zeros((len(plain), len(EMOTIONS))), felt])
-    return _silent(values, emotion, DESIGNED)
+    faces = Motion.of(expression_weights(rig, felt), emotion=felt)
+    return _silent(joined([plain, faces]), DESIGNED)
 
 
-def _random(rig: Rig, count: int, rng: np.random.Generator) -> Motion:
+def _random(rig: Rig, count: int, rng: np.random.Generator) -> ShownMotion:
     """Mix channels, pose, lids, gaze and emotion at random."""
     channels = np.array([not name.startswith((*_STILL, "eyeBlink")) for name in rig.names])
     moved = channels & (rng.random((count, len(rig.names))) < _MIXED / channels.sum())
@@ -121,53 +114,37 @@ def _random(rig: Rig, count: int, rng: np.random.Generator) -> Motion:
     strength = rng.uniform(0, _STRONGEST, count) * (rng.random(count) < _FELT)
     felt[np.arange(count), which] = strength
     weights += expression_weights(rig, felt)
-    values = _pack(
+    motion = Motion.of(
         weights,
-        rng.normal(size=(count, 3)) * _SPREAD_POSE,
-        rng.normal(size=(count, 2)) * _SPREAD_GAZE,
-        rng.normal(size=(count, 3)) * _SPREAD_SHIFT,
+        pose=rng.normal(size=(count, 3)) * _SPREAD_POSE,
+        gaze=rng.normal(size=(count, 2)) * _SPREAD_GAZE,
+        shift=rng.normal(size=(count, 3)) * _SPREAD_SHIFT,
+        emotion=felt,
     )
-    return _silent(values, felt, RANDOM)
+    return _silent(motion, RANDOM)
 
 
 def _spoken(
-    rig: Rig, portrait: Portrait, speech: Speech, plan: MotionPlan, rng: np.random.Generator
-) -> Motion:
+    portrait: View, speech: Speech, plan: MotionPlan, rng: np.random.Generator
+) -> ShownMotion:
     """Let the portrait speak, with the director's head, eyes and blinks, in several moods."""
-    cut = Speech(samples=speech.samples[: round(plan.seconds * SPEECH_RATE)])
-    track = Speech2Landmarks.from_pretrained()(cut, speaking_rest(portrait.face.mesh, rig))
+    heard = Speech(samples=speech.samples[: round(plan.seconds * SPEECH_RATE)])
+    track = Speech2Landmarks.from_pretrained()(heard, portrait.likeness.rest)
     # Every second stretch is calm; the moods of the others are drawn without repetition.
     moods = iter(rng.permutation(np.arange(1, len(EMOTIONS))))
-    controls = direct(cut, ControlSettings(seed=int(rng.integers(1 << 31))), len(track), track.fps)
+    controls = direct(
+        heard, ControlSettings(seed=int(rng.integers(1 << 31))), len(track), track.fps
+    )
     felt = controls.emotion.copy()
     for turn, stretch in enumerate(np.array_split(np.arange(len(track)), 2 * _MOODS_PER_CLIP)):
         if turn % 2:
             felt[stretch, next(moods)] = rng.uniform(0.4, 1.0)
-    solved = Landmarks2Latents()(track, replace(controls, emotion=felt), portrait)
     rows = slice(None, None, plan.every)
-    return Motion(
-        values=solved.values[rows],
-        emotion=felt[rows],
-        sound=sound_features(cut, track)[rows],
-        kind=np.full(len(solved.values[rows]), SPOKEN),
-    )
+    motion = cut(Solve(portrait)(track, replace(controls, emotion=felt)), rows)
+    sound = loudness_of(heard, len(track), track.fps)[rows]
+    return ShownMotion(motion=motion, sound=sound, kind=np.full(len(motion), SPOKEN))
 
 
-def _pack(
-    weights: np.ndarray, pose: np.ndarray, gaze: np.ndarray, shift: np.ndarray | None = None
-) -> Float[np.ndarray, "rows latent"]:
-    return WarpLatents(
-        weights=weights.astype(np.float32),
-        gaze=gaze.astype(np.float32),
-        pose=pose.astype(np.float32),
-        shift=None if shift is None else shift.astype(np.float32),
-    ).pack()
-
-
-def _silent(values: np.ndarray, emotion: np.ndarray, kind: str) -> Motion:
-    return Motion(
-        values=values,
-        emotion=emotion.astype(np.float32),
-        sound=np.zeros((len(values), SOUND), np.float32),
-        kind=np.full(len(values), kind),
-    )
+def _silent(motion: Motion, kind: str) -> ShownMotion:
+    sound = np.zeros((len(motion), LOUDNESS_BANDS), np.float32)
+    return ShownMotion(motion=motion, sound=sound, kind=np.full(len(motion), kind))

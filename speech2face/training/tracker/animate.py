@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from speech2face.face.portrait import cut_portrait
 from speech2face.face.rig import Rig
 from speech2face.face.teacher import FaceMeshTeacher
+from speech2face.face.view import cut_view
 from speech2face.generators.warp.generator import WarpGenerator
-from speech2face.motion.motion import WarpLatents
+from speech2face.generators.warp.latents import pack
+from speech2face.motion.motion import Motion
 from speech2face.synthesis.neutral import read_picture
 from speech2face.training.tracker.labels import Sample, rough_yaw
 from speech2face.types import Face
@@ -92,11 +93,8 @@ def draw_latents(
     add(("mouthLowerDown_L", "mouthLowerDown_R"), 0.2, 0.7, 0.15)
     add(("browInnerUp_L", "browInnerUp_R"), 0.2, 1.0, 0.2)
     add(("browDown_L", "browDown_R"), 0.2, 1.0, 0.15)
-    return WarpLatents(
-        weights=weights,
-        gaze=rng.normal(0, 7, (frames, 2)),
-        pose=rng.normal(0, 5, (frames, 3)),
-    ).pack()
+    gaze, pose = rng.normal(0, 7, (frames, 2)), rng.normal(0, 5, (frames, 3))
+    return pack(Motion.of(weights, gaze=gaze, pose=pose))
 
 
 def _animate(
@@ -104,7 +102,7 @@ def _animate(
 ) -> np.ndarray:
     """Give frames of one portrait; the teacher has seen it at rest and follows it from there."""
     box = np.concatenate([sample.mesh[:, :2].min(0), sample.mesh[:, :2].max(0)])
-    portrait = cut_portrait(sample.image, Face(mesh=sample.mesh, box=box, score=1.0))
+    portrait = cut_view(sample.image, Face(mesh=sample.mesh, box=box, score=1.0))
     teacher.reset()
     teacher(portrait.crop)
-    return generator.render(generator.encode(portrait), draw_latents(generator.rig, _FRAMES, rng))
+    return generator.render(generator.encode([portrait]), draw_latents(generator.rig, _FRAMES, rng))

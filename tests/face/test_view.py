@@ -3,20 +3,12 @@ import numpy as np
 import pytest
 
 from speech2face.errors import InputError, NoFaceError, Speech2FaceWarning
+from speech2face.face.choose import _check, _choose, _no_face_message, prepare_view
 from speech2face.face.normalize import Head
 from speech2face.face.paste import PasteBack
-from speech2face.face.portrait import (
-    _check,
-    _choose,
-    _cut,
-    _no_face_message,
-    _square,
-    cut_portrait,
-    moved_inside,
-    prepare_portrait,
-)
 from speech2face.face.rig import load_rig
 from speech2face.face.track import FaceTracker
+from speech2face.face.view import _cut, _square, cut_view, moved_inside
 from speech2face.geometry import rotation_matrix
 from speech2face.types import Face
 
@@ -140,14 +132,14 @@ def noise(height: int, width: int) -> np.ndarray:
 
 
 def test_a_square_inside_the_picture_is_shown_where_it_is() -> None:
-    assert moved_inside(cut_portrait(noise(600, 600), face(300, 280))) is None
+    assert moved_inside(cut_view(noise(600, 600), face(300, 280))) is None
 
 
 @pytest.mark.parametrize(("x", "y"), [(80, 280), (1000, 250), (500, 60), (1020, 1040)])
 def test_a_square_beyond_the_edge_is_shown_moved_into_the_picture(x: int, y: int) -> None:
     image = noise(1100, 1100)
 
-    portrait = cut_portrait(image, face(x, y))
+    portrait = cut_view(image, face(x, y))
     shown = moved_inside(portrait)
 
     side = len(portrait.crop)
@@ -161,7 +153,7 @@ def test_a_square_beyond_the_edge_is_shown_moved_into_the_picture(x: int, y: int
 def test_a_picture_smaller_than_the_square_is_shown_larger(size: int | None, roll: float) -> None:
     slope = np.broadcast_to(np.arange(200, dtype=np.uint8)[:, None, None], (200, 190, 3)).copy()
 
-    shown = moved_inside(cut_portrait(slope, face(80, 60, 80, (0, 0, roll)), size))
+    shown = moved_inside(cut_view(slope, face(80, 60, 80, (0, 0, roll)), size))
 
     rows = shown.image[..., 0].astype(int)
     assert np.ptp(rows) > 0.8 * 190, "all that the picture has to show"
@@ -172,7 +164,7 @@ def test_a_picture_smaller_than_the_square_is_shown_larger(size: int | None, rol
 @pytest.mark.parametrize(("x", "y", "scale"), [(80, 280, 80), (300, 60, 100), (200, 200, 230)])
 def test_crops_are_pasted_where_they_belong_in_what_is_shown(x: int, y: int, scale: int) -> None:
     image = cv2.GaussianBlur(noise(480, 480), (0, 0), 4)
-    portrait = cut_portrait(image, face(x, y, scale))
+    portrait = cut_view(image, face(x, y, scale))
     shown = moved_inside(portrait)
     brighter = np.clip(portrait.crop.astype(int) + 20, 0, 255).astype(np.uint8)
 
@@ -187,7 +179,7 @@ def test_crops_are_pasted_where_they_belong_in_what_is_shown(x: int, y: int, sca
 @pytest.mark.parametrize("size", [100, 48, 4096])
 def test_a_size_that_networks_cannot_take_is_refused(size: int, tracker: FaceTracker) -> None:
     with pytest.raises(InputError, match=f"the size {size} is not usable"):
-        prepare_portrait(np.zeros((64, 64, 3), np.uint8), tracker, size=size)
+        prepare_view(np.zeros((64, 64, 3), np.uint8), tracker, size=size)
 
 
 def test_a_picture_without_a_face_is_refused_with_its_size(tracker: FaceTracker) -> None:
@@ -195,12 +187,12 @@ def test_a_picture_without_a_face_is_refused_with_its_size(tracker: FaceTracker)
     scene[120:] = 90
 
     with pytest.raises(NoFaceError, match=r"320 x 240 px \(best score 0\.00.*use an upright"):
-        prepare_portrait(scene, tracker)
+        prepare_view(scene, tracker)
 
 
 @pytest.mark.filterwarnings("error")
 def test_the_example_becomes_a_portrait(tracker: FaceTracker, picture) -> None:
-    portrait = prepare_portrait(picture, tracker, size=256)
+    portrait = prepare_view(picture, tracker, size=256)
 
     assert portrait.crop.shape == (256, 256, 3)
     assert portrait.image is picture
@@ -220,7 +212,7 @@ def test_a_picture_on_its_side_is_refused(tracker: FaceTracker, picture) -> None
     sideways = np.ascontiguousarray(np.rot90(picture, 3))
 
     with pytest.raises(NoFaceError, match="turn it by 90 degrees to the left"):
-        prepare_portrait(sideways, tracker)
+        prepare_view(sideways, tracker)
 
 
 def test_a_face_that_lies_is_cut_out_upright_with_a_warning(tracker: FaceTracker, picture) -> None:
@@ -229,9 +221,9 @@ def test_a_face_that_lies_is_cut_out_upright_with_a_warning(tracker: FaceTracker
     turned = cv2.warpAffine(picture, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
 
     with pytest.warns(Speech2FaceWarning, match="lies on its side"):
-        lying = prepare_portrait(turned, tracker, size=256)
+        lying = prepare_view(turned, tracker, size=256)
 
-    upright = prepare_portrait(picture, tracker, size=256)
+    upright = prepare_view(picture, tracker, size=256)
     assert np.abs(lying.mesh[:, :2] - upright.mesh[:, :2]).mean() < 5
     difference = lying.crop[64:192, 64:192].astype(float) - upright.crop[64:192, 64:192]
     assert np.abs(difference).mean() < 12
@@ -244,7 +236,7 @@ def test_two_people_are_told_apart(tracker: FaceTracker, picture) -> None:
     pair[: small.shape[0], picture.shape[1] :] = small
 
     with pytest.warns(Speech2FaceWarning, match="shows 2 faces"):
-        largest = prepare_portrait(pair, tracker)
-    right = prepare_portrait(pair, tracker, select="right")
+        largest = prepare_view(pair, tracker)
+    right = prepare_view(pair, tracker, select="right")
 
     assert largest.face.mesh[1, 0] < picture.shape[1] < right.face.mesh[1, 0]
