@@ -38,7 +38,7 @@ __all__ = [
     "__version__",
 ]
 
-_HOMES = {name: "jobs.animate" for name in ("Clip", "Progress", "Speech2Face")}
+_HOMES = dict.fromkeys(("Clip", "Progress", "Speech2Face"), "jobs.animate")
 _HOMES |= {"Settings": "jobs.settings"}
 
 
