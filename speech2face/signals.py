@@ -3,6 +3,8 @@
 All of them are functions of time alone, so that a longer clip starts like a shorter one.
 """
 
+from fractions import Fraction
+
 import numpy as np
 from jaxtyping import Float
 
@@ -103,3 +105,22 @@ def bumps(
     for time, height, start, stop in zip(times, heights, first, last, strict=True):
         total[start:stop] += height * bump(seconds[start:stop] - time, rise, fall, hold)
     return total
+
+
+def resample(
+    values: Float[np.ndarray, " frames *rest"], fps: Fraction, target_fps: Fraction, frames: int
+) -> Float[np.ndarray, " target_frames *rest"]:
+    """Resample a track to another rate by linear interpolation in time; the last value holds.
+
+    Args:
+        values: One row a frame at `fps`.
+        fps: The rate of `values`.
+        target_fps: The rate wanted.
+        frames: How many frames to give at `target_fps`.
+    """
+    position = np.arange(frames) * float(fps / target_fps)
+    position = np.clip(position, 0, len(values) - 1)
+    left = np.floor(position).astype(np.int64)
+    right = np.minimum(left + 1, len(values) - 1)
+    weight = (position - left).astype(values.dtype).reshape(-1, *[1] * (values.ndim - 1))
+    return values[left] * (1 - weight) + values[right] * weight

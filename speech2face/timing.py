@@ -6,9 +6,6 @@ Frame i of a track shows the time i / fps; it stands for the interval [i, i + 1)
 import math
 from fractions import Fraction
 
-import numpy as np
-from jaxtyping import Float
-
 from speech2face.errors import InputError
 
 MOTION_FPS = Fraction(25)
@@ -52,22 +49,3 @@ def frames_for(seconds: Fraction, fps: Fraction) -> int:
 def samples_at(frame: int, fps: Fraction, rate: int = SPEECH_RATE) -> int:
     """Give the first sample at or after the start of a frame."""
     return math.ceil(Fraction(frame) * rate / fps)
-
-
-def resample(
-    values: Float[np.ndarray, " frames *rest"], fps: Fraction, target_fps: Fraction, frames: int
-) -> Float[np.ndarray, " target_frames *rest"]:
-    """Resample a track to another rate by linear interpolation in time; the last value holds.
-
-    Args:
-        values: One row a frame at `fps`.
-        fps: The rate of `values`.
-        target_fps: The rate wanted.
-        frames: How many frames to give at `target_fps`.
-    """
-    position = np.arange(frames) * float(fps / target_fps)
-    position = np.clip(position, 0, len(values) - 1)
-    left = np.floor(position).astype(np.int64)
-    right = np.minimum(left + 1, len(values) - 1)
-    weight = (position - left).astype(values.dtype).reshape(-1, *[1] * (values.ndim - 1))
-    return values[left] * (1 - weight) + values[right] * weight

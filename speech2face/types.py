@@ -11,15 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from jaxtyping import Float
 
+from speech2face.emotions import EMOTIONS as EMOTIONS  # noqa: PLC0414 - also a name of this module
 from speech2face.errors import InputError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-
-EMOTIONS = (
-    "neutral", "happy", "sad", "angry", "surprised", "fearful", "disgusted", "contempt",
-)  # fmt: skip
-"""The emotion labels, in the order of every array that holds one weight a label."""
 
 
 @dataclass(frozen=True, kw_only=True)

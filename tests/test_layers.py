@@ -9,8 +9,8 @@ import speech2face
 
 ROOT = Path(speech2face.__file__).parent
 LEVELS = (  # from the bottom up: a part imports only parts of the lines above its own
-    {"errors"},
-    {"types", "timing", "geometry", "landmarks", "devices", "signals", "configs"},
+    {"errors", "emotions"},
+    {"types", "timing", "geometry", "landmarks", "devices", "signals", "configs", "sizes"},
     {"media"},
     {"models"},
     {"checkpoints"},

@@ -1,16 +1,14 @@
 """`speech2face animate`: the whole job."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from speech2face.cli import options
 from speech2face.cli.progress import reporter
 from speech2face.cli.settings_options import with_settings
-
-if TYPE_CHECKING:
-    from speech2face.jobs.settings import Settings
+from speech2face.jobs.settings import Settings
 
 _Portrait = Annotated[
     Path | None,
@@ -36,11 +34,8 @@ def animate(
     audio_option: _AudioOption = None,
     output: options.Output = None,
     overwrite: options.Overwrite = False,
-    settings: "Settings",
+    settings: Settings,
     device: options.Device = "auto",
-    generator: options.GeneratorName = "warp",
-    tracker: options.Tracker = "mesh",
-    speech2landmarks: options.Speech2LandmarksFile = None,
     progress: options.ProgressOption = options.ProgressKind.BAR,
 ) -> None:
     """Make a PORTRAIT speak the words of AUDIO.
@@ -62,11 +57,13 @@ def animate(
 
     place = devices.resolve(device)
     job = preflight.check(
-        *places, output or Path(), settings, overwrite=overwrite, generator=generator
+        *places, output or Path(), settings, overwrite=overwrite, generator=settings.generator
     )
-    ensure_calibrated(generator, place, progress)
-    engine = Speech2Face.from_pretrained(str(place), generator, tracker, speech2landmarks)
-    typer.echo(f"speech2face: {generator} on {place}", err=True)
+    ensure_calibrated(settings.generator, place, progress)
+    engine = Speech2Face.from_pretrained(
+        str(place), settings.generator, settings.tracker, settings.speech2landmarks
+    )
+    typer.echo(f"speech2face: {settings.generator} on {place}", err=True)
     with reporter(progress) as report:
         engine.run(job, report)
     typer.echo(job.output)

@@ -17,16 +17,16 @@ from rich.table import Table
 
 from speech2face.cli import options
 from speech2face.cli.settings_options import with_settings
+from speech2face.jobs.settings import Settings
 
 if TYPE_CHECKING:
     from speech2face.jobs.animate import Progress
     from speech2face.jobs.preflight import Job
-    from speech2face.jobs.settings import Settings
 
 _MEGA = 1_000_000
 
 
-@with_settings("size", "fps", "full", "batch_size", size=512, full=False)
+@with_settings("size", "fps", "full", "batch_size", "generator", size=512, full=False)
 def benchmark(
     portrait: Annotated[Path | None, typer.Argument(help="A picture with a face.")] = None,
     audio: Annotated[Path | None, typer.Argument(help="A sound file, or a video's.")] = None,
@@ -42,9 +42,8 @@ def benchmark(
     frames: Annotated[int, typer.Option(help="With --steps: frames at once.", min=1)] = 1,
     seconds: Annotated[float, typer.Option(help="The sound is repeated up to this length.")] = 60.0,
     runs: Annotated[int, typer.Option(help="How often; each run has its own table.", min=1)] = 1,
-    settings: "Settings",
+    settings: Settings,
     device: options.Device = "auto",
-    generator: options.GeneratorName = "warp",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a run.")] = False,
 ) -> None:
     """Time the whole of animate: each stage, real-time factor, first frame, peak memory.
@@ -67,14 +66,14 @@ def benchmark(
     with tempfile.TemporaryDirectory() as folder:
         sound, output = Path(folder) / "sound.wav", Path(folder) / "video.mp4"
         looped = ["-stream_loop", "-1", *input_file(audio), "-t", str(seconds), str(sound)]
-        check(portrait, audio, None, settings, generator=generator)
-        ensure_calibrated(generator, devices.resolve(device), options.ProgressKind.NONE)
+        check(portrait, audio, None, settings, generator=settings.generator)
+        ensure_calibrated(settings.generator, devices.resolve(device), options.ProgressKind.NONE)
         run_ffmpeg(looped, doing=f"repeat the sound of {audio}")
         for _ in range(runs):
             clock = _Clock()
             job = check(portrait, sound, output, settings, overwrite=True)
             clock.lap("preflight")
-            engine = Speech2Face.from_pretrained(device, generator)
+            engine = Speech2Face.from_pretrained(device, settings.generator)
             clock.lap("load")
             engine.run(job, clock.ended)
             clock.lap("finish")

@@ -35,31 +35,6 @@ Overwrite = Annotated[bool, Option("--overwrite", "-y", help="Replace an output 
 
 Device = Annotated[str, Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=RUN)]
 Threads = Annotated[int | None, Option(help="CPU threads; without it torch decides.", min=1)]
-Tracker = Annotated[
-    str,
-    Option(
-        help="Who finds the face: mesh, which ships, or face-alignment, whose weights you bring.",
-        rich_help_panel=RUN,
-    ),
-]
-Speech2LandmarksFile = Annotated[
-    Path | None,
-    Option(
-        "--speech2landmarks",
-        help="Weights that read lips from the sound, from finetune or train; without it those that "
-        "ship.",
-        rich_help_panel=RUN,
-    ),
-]
-GeneratorName = Annotated[
-    str,
-    Option(
-        "--generator",
-        help="Who draws the frames: warp, facevid2vid, or facevid2vid:NAME with weights that you "
-        "imported.",
-        rich_help_panel=RUN,
-    ),
-]
 ProgressOption = Annotated[
     ProgressKind,
     Option(

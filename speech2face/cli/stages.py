@@ -9,10 +9,11 @@ import typer
 from speech2face.cli import options
 from speech2face.cli.progress import reporter
 from speech2face.cli.settings_options import with_settings
+from speech2face.jobs.settings import Settings
 
 if TYPE_CHECKING:
+    from speech2face.face.track import FaceTracker
     from speech2face.face.view import View
-    from speech2face.jobs.settings import Settings
     from speech2face.types import Speech
 
 _PortraitOption = Annotated[
@@ -30,15 +31,16 @@ _Seconds = Annotated[
 _Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 
 
-@with_settings("expression_scale", "face_select", "force", "background")
+@with_settings(
+    "expression_scale", "face_select", "force", "background", "tracker", "speech2landmarks"
+)
 def landmarks(
     audio: options.AudioArgument,
     *,
     output: _Output,
     portrait: _PortraitOption = None,
-    settings: "Settings",
+    settings: Settings,
     device: options.Device = "auto",
-    speech2landmarks: options.Speech2LandmarksFile = None,
     overwrite: options.Overwrite = False,
     plot: options.Plot = None,
 ) -> None:
@@ -48,6 +50,7 @@ def landmarks(
     the nose bridge, unit = distance of the outer eye corners, x right, y down, z away) and fps.
     """
     from speech2face import devices
+    from speech2face.face.alignment import create_tracker
     from speech2face.face.likeness import Likeness
     from speech2face.face.rig import shipped_rig
     from speech2face.jobs.animate import scaled
@@ -60,9 +63,11 @@ def landmarks(
         check_output(path, overwrite=overwrite)
     place = devices.resolve(device)
     speech = read_speech(audio)
-    look = None if portrait is None else _portrait(portrait, settings).likeness
-    rest = (look or Likeness(shipped_rig().neutral)).rest
-    track = Speech2Landmarks.chosen(speech2landmarks, place)(speech, rest)
+    likeness = Likeness(shipped_rig().neutral)
+    if portrait is not None:
+        likeness = _view(portrait, settings, create_tracker(settings.tracker, place)).likeness
+    rest = likeness.rest
+    track = Speech2Landmarks.chosen(settings.speech2landmarks, place)(speech, rest)
     track = scaled(track, rest, settings.expression_scale)
     save_track(output, track, overwrite=overwrite)
     if plot is not None:
@@ -74,7 +79,7 @@ def landmarks(
 
 @with_settings(
     "emotion", "blink", "gaze", "pose", "pose_strength", "timeline", "seed",
-    "face_select", "force", "background",
+    "face_select", "force", "background", "generator", "tracker",
 )  # fmt: skip
 def latents(
     portrait: options.PortraitArgument,
@@ -84,8 +89,7 @@ def latents(
     *,
     output: _Output,
     audio: _Audio = None,
-    settings: "Settings",
-    generator: options.GeneratorName = "warp",
+    settings: Settings,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     plot: options.Plot = None,
@@ -97,7 +101,7 @@ def latents(
     from speech2face import devices
     from speech2face.cli.calibrate import ensure_calibrated
     from speech2face.controls.director import direct
-    from speech2face.face.track import FaceTracker
+    from speech2face.face.alignment import create_tracker
     from speech2face.generators.registry import create, require
     from speech2face.jobs.pose_video import follow_pose
     from speech2face.media.audio import read_speech
@@ -110,13 +114,13 @@ def latents(
         check_output(path, overwrite=overwrite)
     track = load_track(landmarks_file, LandmarkTrack)
     place = devices.resolve(device)
-    require(generator)
-    ensure_calibrated(generator, place, options.ProgressKind.BAR)
+    require(settings.generator)
+    ensure_calibrated(settings.generator, place, options.ProgressKind.BAR)
+    tracker = create_tracker(settings.tracker, place)
     speech = _silence(len(track), track.fps) if audio is None else read_speech(audio)
-    if isinstance(settings.resolve().pose, Path):
-        settings = follow_pose(settings, FaceTracker.from_pretrained(place), len(track))
+    settings = follow_pose(settings, tracker, len(track))
     controls = direct(speech, settings, len(track), track.fps)
-    draws, view = create(generator, place), _portrait(portrait, settings)
+    draws, view = create(settings.generator, place), _view(portrait, settings, tracker)
     found = landmarks2latents(draws, draws.encode([view]), view, track, controls, speech)
     save_track(output, found, overwrite=overwrite)
     if plot is not None:
@@ -128,7 +132,9 @@ def latents(
     typer.echo(output)
 
 
-@with_settings("size", "fps", "full", "background", "face_select", "force", "preview", "batch_size")
+@with_settings(
+    "size", "fps", "full", "background", "face_select", "force", "tracker", "preview", "batch_size"
+)
 def render(
     portrait: options.PortraitArgument,
     latents_file: Annotated[
@@ -137,7 +143,7 @@ def render(
     *,
     output: _Output,
     seconds: _Seconds = None,
-    settings: "Settings",
+    settings: Settings,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     progress: options.ProgressOption = options.ProgressKind.BAR,
@@ -145,6 +151,7 @@ def render(
 ) -> None:
     """Stage 3: the generator draws the PORTRAIT as LATENTS say, as a video without sound."""
     from speech2face import devices
+    from speech2face.face.alignment import create_tracker
     from speech2face.generators.ahead import Drawers
     from speech2face.generators.registry import create
     from speech2face.jobs.animate import Clip, at_rate
@@ -163,8 +170,10 @@ def render(
     duration = len(found) / found.fps if seconds is None else Fraction(str(seconds))
     frames = frames_for(duration, settings.rate)
     found = at_rate(found, settings, min(frames, settings.preview or frames))
-    generator = create(found.space, devices.resolve(device))
-    drawers, view = Drawers(generator.spec.side_by_side), _portrait(portrait, settings)
+    place = devices.resolve(device)
+    tracker = create_tracker(settings.tracker, place)
+    generator = create(found.space, place)
+    drawers, view = Drawers(generator.spec.side_by_side), _view(portrait, settings, tracker)
     state = generator.encode([view])
     with reporter(progress) as report:
         clip = Clip(view, state, found, generator, drawers, settings, report)
@@ -179,7 +188,7 @@ def render(
             for frame in clip:
                 video.write(frame)
     if plot is not None:
-        _plot_frames(plot, output, len(found), overwrite=overwrite)
+        _plot_frames(plot, output, len(found), tracker, overwrite=overwrite)
     typer.echo(output)
 
 
@@ -201,30 +210,30 @@ def mux(
     typer.echo(output)
 
 
-def _portrait(path: Path, settings: "Settings") -> "View":
+def _view(path: Path, settings: Settings, tracker: "FaceTracker") -> "View":
     from speech2face.face.choose import prepare_view
-    from speech2face.face.track import FaceTracker
     from speech2face.jobs.preflight import read_portrait
 
     return prepare_view(
         read_portrait(path, settings),
-        FaceTracker.from_pretrained("cpu"),
+        tracker,
         size=settings.size,
         select=settings.face_select,
         force=settings.force,
     )
 
 
-def _plot_frames(plot: Path, video: Path, frames: int, *, overwrite: bool) -> None:
+def _plot_frames(
+    plot: Path, video: Path, frames: int, tracker: "FaceTracker", *, overwrite: bool
+) -> None:
     """Draw the landmarks that the tracker sees onto frames spread over a video."""
     import numpy as np
 
     from speech2face import landmarks as scheme
     from speech2face.evaluation.plots import plot_faces
-    from speech2face.face.track import FaceTracker
     from speech2face.media.video import VideoReader
 
-    tracker, reader = FaceTracker.from_pretrained("cpu"), VideoReader(video)
+    reader = VideoReader(video)
     shown = set(np.linspace(0, frames - 1, min(frames, 12)).round().astype(int).tolist())
     images, points, titles = [], [], []
     face = None

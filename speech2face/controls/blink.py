@@ -9,22 +9,16 @@ at breakpoints of speech", 2010).
 import math
 import warnings
 from collections import deque
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
 from speech2face.controls.hearing import Heard
 from speech2face.controls.prosody import Prosody
-from speech2face.errors import InputError, Speech2FaceWarning
+from speech2face.controls.words import Blinks
+from speech2face.errors import Speech2FaceWarning
 from speech2face.signals import bump
 from speech2face.timing import MOTION_FPS
-
-Blinks = Literal["natural", "off"] | float | tuple[float, ...]
-"""How to blink: by nature, never, a rate per minute, or at given seconds."""
-
-FASTEST = 60.0
-"""The highest rate a minute that can be asked for."""
 
 _CLOSED = 0.04
 """Seconds shut. One frame at 25 Hz, so that any faster or slightly slower output rate shows it."""
@@ -43,57 +37,6 @@ _ONE_BLINK = 4.0  # clips up to this long blink once
 _NO_BLINK = 1.0  # clips shorter than this do not blink
 _NEAR_PAUSE, _TO_PAUSE = 0.9, 0.75  # a pause this near (s) attracts a blink with this probability
 _AFTER_SOUND = 0.06  # seconds: lids start to fall as the last sound ends
-
-
-def parse_blink(text: str) -> Blinks:
-    """Read "natural", "off", a rate such as "20", or times such as "0.5,1.2" (one time: "0.5,").
-
-    Raises:
-        InputError: It is none of these, a rate outside 0 to 60 a minute, or a negative time.
-    """
-    word = text.strip().lower()
-    if word == "natural" or word == "off":  # noqa: PLR1714 (a tuple would not narrow the type)
-        return word
-    try:
-        values = tuple(float(part) for part in word.split(",") if part.strip())
-    except ValueError as error:
-        msg = (
-            f"the blinks {text!r} cannot be read; write natural, off, "
-            'a rate per minute such as 20, or seconds such as 0.5,1.2 (one time: "0.5,")'
-        )
-        raise InputError(msg) from error
-    if "," in word:
-        return check_times(values)
-    return check_rate(values[0] if values else math.nan)
-
-
-def check_rate(rate: float) -> float | Literal["off"]:
-    """Accept a rate of blinks per minute; 0 is "off".
-
-    Raises:
-        InputError: It is outside 0 to 60.
-    """
-    if not 0.0 <= rate <= FASTEST:
-        msg = (
-            f"{rate:g} blinks a minute is out of range; "
-            f"a rate goes from 0 to {FASTEST:g}, natural is about 16"
-        )
-        raise InputError(msg)
-    return rate or "off"
-
-
-def check_times(times: tuple[float, ...]) -> tuple[float, ...]:
-    """Accept the seconds at which to blink, in any order.
-
-    Raises:
-        InputError: There are none, or one is negative or no number.
-    """
-    bad = [time for time in times if not (math.isfinite(time) and time >= 0.0)]
-    if bad or not times:
-        shown = f"the blink time {bad[0]:g} s" if bad else "an empty list of blink times"
-        msg = f"{shown} cannot be used; write seconds from 0 to the end, for example 0.5,1.2"
-        raise InputError(msg)
-    return tuple(sorted(times))
 
 
 def blink_times(

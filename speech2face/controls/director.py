@@ -1,6 +1,5 @@
 """The director: decides beside the words how the face lives, from the sound and a few wishes."""
 
-from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -8,68 +7,18 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from speech2face.controls.blink import blink_times, blink_track, parse_blink
-from speech2face.controls.emotion import living_emotion, parse_emotion
-from speech2face.controls.gaze import eyes_in_head, natural_gaze, parse_gaze
-from speech2face.controls.pose import natural_brow, natural_pose, parse_pose
+from speech2face.controls.blink import blink_times, blink_track
+from speech2face.controls.emotion import living_emotion
+from speech2face.controls.gaze import eyes_in_head, natural_gaze
+from speech2face.controls.keyframes import sample
+from speech2face.controls.pose import natural_brow, natural_pose
 from speech2face.controls.prosody import Prosody, analyse
-from speech2face.controls.timeline import Keys, Timeline, check_strength, constant, sample
+from speech2face.controls.settings import ControlSettings
+from speech2face.controls.timeline import Keys, Timeline
 from speech2face.errors import InputError
 from speech2face.signals import stream
 from speech2face.timing import MOTION_FPS, SPEECH_RATE
 from speech2face.types import ControlTrack, Speech
-
-
-@dataclass(frozen=True, kw_only=True)
-class ControlSettings:
-    """What a user asks for in a few words; each is a shorthand for a track of a `Timeline`."""
-
-    emotion: str = "neutral"
-    """"LABEL", "LABEL:INTENSITY" or a mix such as "happy:0.5+surprised:0.3"; intensity 0 to 1.5."""
-    blink: str = "natural"
-    """"natural", "off", a rate per minute, or seconds such as "0.5,1.2" (one time: "0.5,")."""
-    gaze: str = "natural"
-    """"natural", "camera", or "YAW,PITCH": degrees to the image's right and up."""
-    pose: str = "natural"
-    """"natural", "still", or a video whose head is followed (see `pose_video`)."""
-    pose_strength: float = 1.0
-    """Multiplies the motion of the head, 0 to 2."""
-    seed: int = 0
-    """Same speech, settings and seed: same controls."""
-    timeline: Timeline | None = None
-    """Tracks from a file; a setting above that is not at its default takes its track's place."""
-
-    def __post_init__(self) -> None:
-        """Check every word before any work begins.
-
-        Raises:
-            InputError: A setting cannot be used.
-        """
-        if self.seed < 0:
-            msg = f"the seed {self.seed} is negative; give a whole number from 0 up"
-            raise InputError(msg)
-        self.resolve()  # every parser in it raises InputError
-
-    def resolve(self) -> Timeline:
-        """Spell the settings out as one timeline."""
-        gaze, strength = parse_gaze(self.gaze), check_strength(self.pose_strength)
-        asked = Timeline(
-            emotion=constant(*parse_emotion(self.emotion)),
-            blink=parse_blink(self.blink),
-            gaze=gaze if isinstance(gaze, str) else constant(*gaze),
-            pose=parse_pose(self.pose),
-            pose_strength=constant(strength),
-        )
-        if self.timeline is None:
-            return asked
-        # A flag at its default is a flag not given: the file's track stands.
-        plain = Timeline()
-        given = {
-            field.name: getattr(asked, field.name)
-            for field in fields(Timeline)
-            if getattr(asked, field.name) != getattr(plain, field.name)
-        }
-        return replace(self.timeline, **given)
 
 
 def direct(

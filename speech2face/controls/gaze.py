@@ -7,60 +7,20 @@ speaker looks at the listener most of the time and away for moments, mostly wher
 """
 
 import math
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
 from speech2face.controls.hearing import Heard
 from speech2face.controls.prosody import Prosody
-from speech2face.errors import InputError
+from speech2face.controls.words import GAZE_LIMITS
 from speech2face.signals import Wander, smoothstep
-
-GAZE_LIMITS = (25.0, 15.0)
-"""How far eyes turn: degrees to either side, degrees up or down."""
 
 _TREMBLE = 0.3
 """Degrees of wandering around the point looked at, on each axis: below half a degree in all."""
 
 _NEAR = 0.5
 """Seconds around the start of a phrase in which a speaker likes to look away."""
-
-
-def parse_gaze(text: str) -> Literal["natural", "camera"] | tuple[float, float]:
-    """Read "natural", "camera" or "YAW,PITCH" in degrees: to the image's right, and up.
-
-    Raises:
-        InputError: It is none of these, or beyond what eyes can do.
-    """
-    word = text.strip().lower()
-    if word == "natural" or word == "camera":  # noqa: PLR1714 (a tuple would not narrow the type)
-        return word
-    try:
-        yaw, pitch = (float(part) for part in word.split(","))
-    except ValueError as error:
-        msg = (
-            f"the gaze {text!r} cannot be read; write natural, camera, "
-            "or degrees to the right and up such as 10,-5"
-        )
-        raise InputError(msg) from error
-    return check_gaze((yaw, pitch))
-
-
-def check_gaze(angles: tuple[float, float]) -> tuple[float, float]:
-    """Accept a direction of the eyes in degrees.
-
-    Raises:
-        InputError: It is beyond `GAZE_LIMITS`.
-    """
-    for name, angle, limit in zip(("yaw", "pitch"), angles, GAZE_LIMITS, strict=True):
-        if not abs(angle) <= limit:
-            msg = (
-                f"the gaze's {name} of {angle:g} degrees is out of range; eyes turn up to "
-                f"{GAZE_LIMITS[0]:g} degrees sideways and {GAZE_LIMITS[1]:g} up or down"
-            )
-            raise InputError(msg)
-    return angles
 
 
 def natural_gaze(

@@ -11,12 +11,14 @@ import numpy as np
 from jaxtyping import Float
 
 from speech2face.controls.blink import LiveBlinks
-from speech2face.controls.director import ControlSettings, require_followed
+from speech2face.controls.director import require_followed
 from speech2face.controls.emotion import Breath
 from speech2face.controls.gaze import LiveGaze, Tremble
 from speech2face.controls.hearing import FRAME, Ear, Heard
+from speech2face.controls.keyframes import Curve
 from speech2face.controls.pose import LiveBrow, LiveHead
-from speech2face.controls.timeline import Curve, constant
+from speech2face.controls.settings import ControlSettings
+from speech2face.controls.timeline import constant
 from speech2face.errors import InputError
 from speech2face.signals import smoothstep, stream
 from speech2face.timing import MOTION_FPS

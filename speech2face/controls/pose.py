@@ -7,16 +7,12 @@ raises with stressed words (Krahmer and Swerts, "The effects of visual beats on 
 prominence", 2007), changes of posture with phrases. The sizes were chosen by looking.
 """
 
-from pathlib import Path
-from typing import Literal
-
 import numpy as np
 from jaxtyping import Float
 from scipy import ndimage
 
 from speech2face.controls.hearing import Heard
 from speech2face.controls.prosody import RATE, Prosody
-from speech2face.errors import InputError
 from speech2face.signals import Wander, bumps, smoothstep
 
 POSE_LIMITS = (8.0, 5.0, 4.0)
@@ -33,31 +29,6 @@ _BROW = 0.05  # of a full raise a semitone of melody
 _EARLY = 0.02  # seconds that brows lead a stress
 _RAISED = {"rise": 0.16, "fall": 0.45, "hold": 0.08}  # seconds
 _SLOW, _QUICK = 0.18, 0.4  # share of the way in a motion frame: 0.2 s and 0.08 s (1 / e)
-
-
-def parse_pose(text: str) -> Literal["natural", "still"] | Path:
-    """Read "natural", "still", or the path of a video whose head is followed.
-
-    Raises:
-        InputError: It is none of these.
-    """
-    word = text.strip().lower()
-    if word == "natural" or word == "still":  # noqa: PLR1714 (a tuple would not narrow the type)
-        return word
-    path = Path(text.strip())
-    if path.suffix.lower() in {".toml", ".json"}:
-        msg = (
-            f"the pose {text!r} names a timeline; expected natural, still or a video; "
-            "give keyframes as --timeline"
-        )
-        raise InputError(msg)
-    if path.is_file():
-        return path
-    msg = (
-        f"the pose {text!r} is unknown and no such file exists; write natural or still, name a "
-        "video whose head is followed, or give keyframes in a timeline file"
-    )
-    raise InputError(msg)
 
 
 def natural_pose(

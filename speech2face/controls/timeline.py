@@ -30,22 +30,22 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-import numpy as np
-from jaxtyping import Float
-
-from speech2face.controls.blink import Blinks, check_rate, check_times, parse_blink
-from speech2face.controls.emotion import parse_emotion
-from speech2face.controls.gaze import check_gaze, parse_gaze
-from speech2face.controls.pose import parse_pose
+from speech2face.controls.words import (
+    Blinks,
+    check_gaze,
+    check_rate,
+    check_strength,
+    check_times,
+    parse_blink,
+    parse_emotion,
+    parse_gaze,
+    parse_pose,
+)
+from speech2face.emotions import EMOTIONS
 from speech2face.errors import InputError
-from speech2face.signals import smoothstep
-from speech2face.types import EMOTIONS
 
 VERSION = 1
 """The version of the file format; it grows when an old reader would misread a new file."""
-
-MOST_STRENGTH = 2.0
-"""The highest multiplier of pose and expression."""
 
 KEYED_POSE_LIMITS = (45.0, 30.0, 30.0)
 """Degrees of yaw, pitch, roll that keyframes may ask for; beyond about 15 a photograph suffers."""
@@ -74,44 +74,6 @@ def constant(*value: float) -> Keys:
 
 _NEUTRAL = constant(*[0.0] * len(EMOTIONS))
 _ONCE = constant(1.0)
-
-
-def sample(
-    keys: Keys, seconds: Float[np.ndarray, " frames"]
-) -> Float[np.ndarray, "frames channels"]:
-    """Read keyframes at any times.
-
-    Args:
-        keys: At least one, in order of time; equal times make a jump.
-        seconds: When to look.
-    """
-    return Curve(keys).at(seconds)
-
-
-class Curve:
-    """Keyframes as arrays, to be read many times."""
-
-    def __init__(self, keys: Keys) -> None:
-        """Take keys as `sample` does."""
-        self._times = np.array([key.time for key in keys], float)
-        self._values = np.array([key.value for key in keys], float)
-        self._eases = np.array([get_args(Ease).index(key.ease) for key in keys])
-
-    def at(self, seconds: Float[np.ndarray, " frames"]) -> Float[np.ndarray, "frames channels"]:
-        """Read the keyframes at these times."""
-        times, last = self._times, len(self._times) - 1
-        if not last:
-            return np.repeat(self._values, len(seconds), axis=0)
-        after = np.clip(np.searchsorted(times, seconds, side="right"), 1, max(last, 1))
-        after = np.minimum(after, last)
-        before = np.maximum(after - 1, 0)
-        # `side="right"` never picks two keys of one time but at the very end: the span is 0 there.
-        span = times[after] - times[before]
-        elapsed = seconds - times[before]
-        share = np.where(span > 0, np.clip(elapsed, 0, span) / np.where(span > 0, span, 1.0), 1.0)
-        ease = self._eases[after]
-        share = np.choose(ease, [share, smoothstep(share), np.floor(share)])[:, None]
-        return self._values[before] * (1.0 - share) + self._values[after] * share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,18 +239,6 @@ def _pose(entry: object) -> tuple[float, ...]:
 
 def _strength(entry: object) -> tuple[float, ...]:
     return (check_strength(_number(entry)),)
-
-
-def check_strength(strength: float) -> float:
-    """Accept a multiplier of motion.
-
-    Raises:
-        InputError: It is outside 0 to 2.
-    """
-    if not 0.0 <= strength <= MOST_STRENGTH:
-        msg = f"the strength {strength:g} is out of range; it goes from 0 to {MOST_STRENGTH:g}"
-        raise InputError(msg)
-    return strength
 
 
 def _numbers(entry: object, names: tuple[str, ...]) -> tuple[float, ...]:

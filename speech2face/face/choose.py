@@ -8,7 +8,8 @@ from jaxtyping import UInt8
 from speech2face.errors import InputError, NoFaceError, Speech2FaceWarning
 from speech2face.face.normalize import pose_of
 from speech2face.face.track import SURE, FaceTracker
-from speech2face.face.view import LARGEST, STEP, View, cut_view
+from speech2face.face.view import View, cut_view
+from speech2face.sizes import check_size
 from speech2face.types import Face
 
 _SMALL_EYES = 48.0
@@ -44,10 +45,9 @@ def prepare_view(
     Raises:
         NoFaceError: There is no face, or none that can be animated.
         InputError: `select` or `size` is unusable.
-    """
-    if size is not None and (size % STEP or not 4 * STEP <= size <= 4 * LARGEST):
-        msg = f"the size {size} is not usable; give a multiple of {STEP} from 64 to 2048, like 512"
-        raise InputError(msg)
+    """  # noqa: DOC502 those below raise it
+    if size is not None:
+        check_size(size)
     candidates = tracker.find(image, least_score=0.0)
     faces = [face for face in candidates if face.score >= SURE]
     if not faces:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from speech2face.face.likeness import Likeness
+from speech2face.sizes import SMALLEST, STEP
 from speech2face.types import Face
 
 _FACE_HEIGHTS = 2.3
@@ -16,8 +17,6 @@ _UP = 0.06
 """The crop's middle lies above the face's by this share of the side: hair is higher than chins."""
 LARGEST = 512
 """Pixels: crops are not made larger unless asked for."""
-STEP = 16
-"""Sides are multiples of this, as networks that halve the resolution four times need."""
 _NARROW = 0.03
 """Share of the square's side that may still lie outside the picture when it has been moved inside:
 so narrow a strip is not worth resampling everything."""
@@ -124,7 +123,7 @@ def _square(
     low, high = turned.min(0), turned.max(0)
     # Of a face that looks up or down the height shrinks, the width does not.
     wanted = _FACE_HEIGHTS * float(max(high[1] - low[1], (high[0] - low[0]) * 1.1))
-    native = max(4 * STEP, round(wanted / STEP) * STEP)
+    native = max(SMALLEST, round(wanted / STEP) * STEP)
     side = size or min(native, LARGEST)
     scale = side / native
     middle = (low + high) / 2 - [0, _UP * native]

@@ -26,9 +26,10 @@ from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar
 from speech2face.jobs.settings import Settings
 from speech2face.media.audio import read_speech
 from speech2face.media.encode import VideoWriter
+from speech2face.signals import resample
 from speech2face.stages.landmarks2latents import landmarks2latents
 from speech2face.stages.speech2landmarks import Speech2Landmarks
-from speech2face.timing import frames_for, resample
+from speech2face.timing import frames_for
 from speech2face.types import LandmarkTrack, LatentTrack
 
 _MOVING = 0.03

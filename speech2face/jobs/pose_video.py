@@ -15,14 +15,15 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scipy import ndimage
 
-from speech2face.controls.director import ControlSettings
+from speech2face.controls.settings import ControlSettings
 from speech2face.controls.timeline import Key, Keys
 from speech2face.errors import NoFaceError
 from speech2face.face.normalize import fit_head
 from speech2face.face.track import FaceTracker
 from speech2face.geometry import rotation_angles
 from speech2face.media.video import VideoReader
-from speech2face.timing import MOTION_FPS, resample
+from speech2face.signals import resample
+from speech2face.timing import MOTION_FPS
 
 LIMITS = (25.0, 18.0, 18.0)
 """Degrees of yaw, pitch and roll that a followed head nears but never passes."""

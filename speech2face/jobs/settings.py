@@ -1,14 +1,19 @@
-"""Everything a user can choose about a video, checked when it is chosen."""
+"""Everything a user can choose about a video, checked when it is chosen. Nothing numeric loads."""
 
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
-from speech2face.controls.director import ControlSettings
+from speech2face.configs import setting
+from speech2face.controls.settings import FACE, ControlSettings
 from speech2face.errors import InputError
+from speech2face.sizes import check_size
 from speech2face.timing import parse_fps
 
-_SMALLEST, _LARGEST, _STEP = 64, 2048, 16
+PICTURE, RUN = "The picture", "The run"
+"""Titles of settings in a help text, beside `FACE`."""
+
 _COLOURS = {
     "white": "#ffffff", "black": "#000000", "gray": "#808080", "grey": "#808080",
     "green": "#00ff00", "blue": "#0000ff", "red": "#ff0000",
@@ -21,26 +26,35 @@ _BYTE = 255
 class Settings(ControlSettings):
     """How the portrait is to be animated; the director's settings are part of it."""
 
-    size: int | None = None
-    """Side in pixels at which the square around the face is drawn; None: as fine as the picture."""
-    fps: str | float | Fraction = Fraction(25)
-    """Frames per second, as people write them: 25, "29.97", "30000/1001"."""
-    full: bool = True
-    """The whole picture at its own size; otherwise the square around the face alone."""
-    expression_scale: float = 1.0
+    expression_scale: float = setting(FACE, default=1.0)
     """Strength of the lips' motion: 0 none, 1 as spoken, up to 2."""
-    background: str = "white"
-    """What shows through transparent pictures: a name, "#rrggbb" or "r,g,b"."""
-    face_select: str = "largest"
-    """Which of several faces: "largest", "left", "right", a number from 1, or a pixel "x,y"."""
-    force: bool = False
-    """Animate faces that are too small or too far turned away to look right."""
-    preview: int | None = None
-    """Make only this many frames, from the start; None: all."""
-    max_duration: float | None = None
-    """Refuse sounds of more seconds than this; None: any length is welcome."""
-    batch_size: int = 8
-    """Frames drawn at once; memory grows with it, the result does not depend on it."""
+    size: int | None = setting(PICTURE, default=None)
+    """Side in pixels at which the square around the face is drawn: 256, 512, ... Without it: as
+    fine as the picture, 512 at most."""
+    fps: str | float | Fraction = setting(PICTURE, default=Fraction(25))
+    """Frames per second: 25, 23.976, 29.97, 30000/1001, 60, ..."""
+    full: bool = setting(PICTURE, default=True, flags="--full/--crop")
+    """The whole picture at its own size, or the square around the face alone."""
+    background: str = setting(PICTURE, default="white")
+    """What shows through a transparent picture: a name, #rrggbb or r,g,b."""
+    face_select: str = setting(PICTURE, default="largest")
+    """Which of several faces: largest, left, right, a number from 1 (the largest), or a point
+    X,Y."""
+    force: bool = setting(PICTURE, default=False, flags="--force")
+    """Accept a face that is too small or too far turned away."""
+    generator: str = setting(RUN, default="warp")
+    """What draws the frames: warp, facevid2vid, or facevid2vid:NAME with weights that you
+    imported."""
+    tracker: str = setting(RUN, default="mesh")
+    """What finds the face: mesh, which ships, or face-alignment, whose weights you bring."""
+    speech2landmarks: Path | None = setting(RUN, default=None, flags="--speech2landmarks")
+    """Weights that read lips from the sound, from finetune or train; without it those that ship."""
+    preview: int | None = setting(RUN, default=None)
+    """Make only the first N frames: a short video, equal to the start of the whole one."""
+    max_duration: float | None = setting(RUN, default=None)
+    """Refuse a sound of more seconds than this."""
+    batch_size: int = setting(RUN, default=8)
+    """Frames drawn at once; more need more memory, the result does not depend on it."""
 
     def __post_init__(self) -> None:
         """Check what no type can.
@@ -52,11 +66,7 @@ class Settings(ControlSettings):
         # The rate is kept as one exact number, whatever way it was written.
         object.__setattr__(self, "fps", parse_fps(self.fps))
         if self.size is not None:
-            _require(
-                _SMALLEST <= self.size <= _LARGEST and self.size % _STEP == 0,
-                f"the size {self.size}", f"a multiple of {_STEP} from {_SMALLEST} to {_LARGEST}",
-                "256 or 512",
-            )  # fmt: skip
+            check_size(self.size)
         _require(
             0 <= self.expression_scale <= 2,  # noqa: PLR2004 - stated in the message
             f"the expression scale {self.expression_scale}", "a number from 0 to 2", "1",
@@ -88,8 +98,8 @@ def parse_colour(text: str) -> tuple[int, int, int]:
         InputError: It is no colour.
     """
     word = text.strip().lower()
-    if found := _HEX_COLOUR.fullmatch(_COLOURS.get(word, word)):
-        red, green, blue = (int(part, 16) for part in found.groups())
+    if match := _HEX_COLOUR.fullmatch(_COLOURS.get(word, word)):
+        red, green, blue = (int(part, 16) for part in match.groups())
         return red, green, blue
     parts = word.split(",")
     if len(parts) == 3 and all(part.strip().isdecimal() for part in parts):  # noqa: PLR2004

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ import pytest
 from speech2face.__main__ import main
 from speech2face.cli.aliases import ALIASES, REFUSED, AliasError, translate
 from speech2face.cli.animate import animate
+from speech2face.configs import settings_of
 from speech2face.errors import (
     DeviceError,
     InputError,
@@ -27,7 +27,6 @@ from speech2face.errors import (
 )
 from speech2face.jobs.settings import Settings
 from speech2face.media.video import VideoReader
-from speech2face.timing import parse_fps
 
 REPOSITORY = Path(__file__).parents[2]
 QUICK = ["--size", "64", "--crop", "--preview", "2", "--progress", "none"]
@@ -126,14 +125,16 @@ def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> No
         assert f"speech2face {command}" in capsys.readouterr().out
 
 
-def test_the_options_have_the_defaults_of_the_settings() -> None:
-    given = {name: option.default for name, option in inspect.signature(animate).parameters.items()}
-    settings = Settings()
+def test_the_options_are_those_that_the_settings_declare(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    options = inspect.signature(animate).parameters
 
-    same = {field.name: given[field.name] for field in fields(Settings)}
-    same["fps"] = parse_fps(same["fps"])
+    for name, one in settings_of(Settings).items():
+        assert options[name].default == one.default
 
-    assert same == {field.name: getattr(settings, field.name) for field in fields(Settings)}
+    assert main(["animate", "--help"]) == 0
+    assert "--full" in capsys.readouterr().out
 
 
 def test_a_video_named_after_its_inputs_lies_in_the_current_folder(
@@ -363,7 +364,7 @@ def test_the_python_of_the_readme_runs(beside_examples: Path) -> None:
 
 def test_the_readme_names_every_option_that_a_user_may_give() -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    left_to_the_help = {"overwrite", "output", "generator", "batch_size", "portrait", "audio"}
+    left_to_the_help = {"overwrite", "output", "batch_size", "portrait", "audio"}
 
     names = inspect.signature(animate).parameters.keys() - left_to_the_help
     options = {f"--{name.replace('_', '-')}" for name in names if not name.endswith("_option")}

@@ -6,9 +6,10 @@ from babble import babble, silence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speech2face.controls.blink import Blinks, blink_times, blink_track, parse_blink
+from speech2face.controls.blink import blink_times, blink_track
 from speech2face.controls.prosody import analyse
-from speech2face.errors import InputError, Speech2FaceWarning
+from speech2face.controls.words import Blinks
+from speech2face.errors import Speech2FaceWarning
 
 QUIET = analyse(silence(1.0))
 TALK = analyse(babble(120.0))
@@ -153,37 +154,3 @@ def test_both_eyes_blink_alike() -> None:
     lids = blink_track(np.array([1.0]), np.arange(75) / 25, rng)
 
     np.testing.assert_array_equal(lids[:, 0], lids[:, 1])
-
-
-@pytest.mark.parametrize(
-    ("text", "blinks"),
-    [
-        ("natural", "natural"),
-        (" Off ", "off"),
-        ("0", "off"),
-        ("20", 20.0),
-        ("1.2,0.5", (0.5, 1.2)),
-        ("0.5,", (0.5,)),
-    ],
-)
-def test_words_rates_and_times_are_read(text: str, blinks: Blinks) -> None:
-    assert parse_blink(text) == blinks
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("often", "cannot be read"),
-        ("1,x", "cannot be read"),
-        ("", "out of range"),
-        ("-3", "out of range"),
-        ("61", "out of range"),
-        ("nan", "out of range"),
-        ("1,-2", "-2 s"),
-        ("1,inf", "inf s"),
-        (",", "empty list"),
-    ],
-)
-def test_blinks_that_cannot_be_used_are_refused(text: str, reason: str) -> None:
-    with pytest.raises(InputError, match=reason):
-        parse_blink(text)

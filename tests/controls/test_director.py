@@ -9,7 +9,8 @@ from babble import babble, silence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speech2face.controls.director import ControlSettings, direct
+from speech2face.controls.director import direct
+from speech2face.controls.settings import ControlSettings
 from speech2face.controls.timeline import Key, Timeline, constant
 from speech2face.errors import InputError
 from speech2face.types import ControlTrack, Speech

@@ -1,12 +1,10 @@
 import numpy as np
-import pytest
 from babble import babble
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speech2face.controls.gaze import eyes_in_head, natural_gaze, parse_gaze
+from speech2face.controls.gaze import eyes_in_head, natural_gaze
 from speech2face.controls.prosody import analyse
-from speech2face.errors import InputError
 
 TALK = analyse(babble(60.0))
 SECONDS = np.arange(1500) / 25
@@ -60,23 +58,3 @@ def test_looks_away_are_more_likely_where_phrases_begin() -> None:
     near = (np.abs(np.concatenate(begin)[:, None] - starts[None]) < 0.55).any(1).mean()
 
     assert near > 1.3 * 1.1 / 2.6  # a third above chance
-
-
-@pytest.mark.parametrize(
-    ("text", "gaze"),
-    [("camera", "camera"), ("Natural", "natural"), ("10,-5", (10, -5)), (" -25 , 15 ", (-25, 15))],
-)
-def test_words_and_angles_are_read(text: str, gaze: object) -> None:
-    assert parse_gaze(text) == gaze
-
-
-@pytest.mark.parametrize("text", ["left", "1", "1,2,3", "", "1,b"])
-def test_a_gaze_that_cannot_be_read_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
-        parse_gaze(text)
-
-
-@pytest.mark.parametrize("text", ["26,0", "0,-15.1", "nan,0", "0,inf"])
-def test_a_gaze_beyond_what_eyes_can_do_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="25 degrees sideways and 15"):
-        parse_gaze(text)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from babble import babble, silence
 
-from speech2face.controls.director import ControlSettings, direct
+from speech2face.controls.director import direct
 from speech2face.controls.hearing import FRAME
 from speech2face.controls.live import LiveDirector
+from speech2face.controls.settings import ControlSettings
 from speech2face.controls.timeline import Key, Timeline
 from speech2face.errors import InputError
 from speech2face.types import ControlTrack, Speech

@@ -4,9 +4,8 @@ from babble import babble, silence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speech2face.controls.pose import POSE_LIMITS, natural_brow, natural_pose, parse_pose
+from speech2face.controls.pose import POSE_LIMITS, natural_brow, natural_pose
 from speech2face.controls.prosody import Prosody, analyse
-from speech2face.errors import InputError
 
 TALK = analyse(babble(60.0))
 QUIET = analyse(silence(60.0))
@@ -73,10 +72,3 @@ def test_brows_rise_on_strong_stresses_only() -> None:
 
 def test_brows_rest_in_silence() -> None:
     assert (natural_brow(QUIET, SECONDS, np.random.default_rng(0)) == 0).all()
-
-
-def test_pose_words_are_read_and_others_refused() -> None:
-    assert parse_pose("Natural") == "natural"
-    assert parse_pose(" still") == "still"
-    with pytest.raises(InputError, match=r"'wild'.*natural or still.*timeline"):
-        parse_pose("wild")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speech2face.controls.timeline import Key, Timeline, constant, sample
+from speech2face.controls.keyframes import sample
+from speech2face.controls.timeline import Key, Timeline, constant
 from speech2face.errors import InputError
 
 EXAMPLE = """

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from babble import babble
 
-from speech2face.controls.director import ControlSettings, direct
+from speech2face.controls.director import direct
+from speech2face.controls.settings import ControlSettings
 from speech2face.errors import InputError, OutputError
 from speech2face.evaluation.plots import (
     plot_faces,

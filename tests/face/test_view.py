@@ -178,7 +178,7 @@ def test_crops_are_pasted_where_they_belong_in_what_is_shown(x: int, y: int, sca
 
 @pytest.mark.parametrize("size", [100, 48, 4096])
 def test_a_size_that_networks_cannot_take_is_refused(size: int, tracker: FaceTracker) -> None:
-    with pytest.raises(InputError, match=f"the size {size} is not usable"):
+    with pytest.raises(InputError, match=f"the size {size} cannot be used"):
         prepare_view(np.zeros((64, 64, 3), np.uint8), tracker, size=size)
 
 

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from speech2face.controls.director import ControlSettings, direct
+from speech2face.controls.director import direct
+from speech2face.controls.settings import ControlSettings
 from speech2face.errors import InputError, MediaError, NoFaceError
 from speech2face.generators.warp.latents import unpack
 from speech2face.geometry import rotation_matrix

@@ -14,7 +14,7 @@ from speech2face.evaluation.video import sync, video_metrics
 from speech2face.evaluation.video.emotions import LABELS, classify
 from speech2face.evaluation.video.judge import JudgedTrack
 from speech2face.evaluation.video.playback import Played
-from speech2face.timing import resample
+from speech2face.signals import resample
 
 _SHIFT = 5
 """Frames by which the shifted row's sound is moved: 200 ms at 25 frames a second."""

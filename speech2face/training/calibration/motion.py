@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from speech2face.controls.director import ControlSettings, direct
+from speech2face.controls.director import direct
+from speech2face.controls.settings import ControlSettings
 from speech2face.face.rig import Rig
 from speech2face.face.view import View
 from speech2face.generators.base import LOUDNESS_BANDS

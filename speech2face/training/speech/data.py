@@ -21,6 +21,7 @@ from speech2face.face.teacher import FaceMeshTeacher
 from speech2face.geometry import fit_similarity
 from speech2face.media.audio import read_speech
 from speech2face.media.image import read_image
+from speech2face.signals import resample
 from speech2face.training.tracker.mesh_tracks import track_video
 
 STEP = timing.samples_at(1, timing.MOTION_FPS)
@@ -323,7 +324,7 @@ def _facegood_offsets(data: Path, sound: Path, to_rig: np.ndarray, moves: np.nda
     left = np.minimum(late.astype(int), len(shapes) - 1)
     right = np.minimum(left + 1, len(shapes) - 1)
     shapes = shapes[left] + (shapes[right] - shapes[left]) * (late % 1)[:, None]
-    even = timing.resample(shapes, _FACEGOOD_FPS, timing.MOTION_FPS, frames)
+    even = resample(shapes, _FACEGOOD_FPS, timing.MOTION_FPS, frames)
     return np.einsum("fk,kpd->fpd", even @ to_rig, moves)
 
 

@@ -26,7 +26,8 @@ from speech2face.face.rig import load_rig
 from speech2face.face.track import FaceTracker
 from speech2face.media.audio import read_speech
 from speech2face.media.video import VideoReader
-from speech2face.timing import MOTION_FPS, resample
+from speech2face.signals import resample
+from speech2face.timing import MOTION_FPS
 from speech2face.training.speech.data import (
     STEP,
     UNKNOWN,
