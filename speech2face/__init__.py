@@ -38,7 +38,7 @@ __all__ = [
     "__version__",
 ]
 
-_HOMES = dict.fromkeys(("Clip", "Progress", "Speech2Face"), "jobs.animate")
+_HOMES: dict[str, str] = dict.fromkeys(("Clip", "Progress", "Speech2Face"), "jobs.animate")
 _HOMES |= {"Settings": "jobs.settings"}
 
 

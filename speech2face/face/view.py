@@ -15,7 +15,7 @@ _FACE_HEIGHTS = 2.3
 """Side of the crop: room for hair and neck, which move along."""
 _UP = 0.06
 """The crop's middle lies above the face's by this share of the side: hair is higher than chins."""
-LARGEST = 512
+_LARGEST = 512
 """Pixels: crops are not made larger unless asked for."""
 _NARROW = 0.03
 """Share of the square's side that may still lie outside the picture when it has been moved inside:
@@ -124,7 +124,7 @@ def _square(
     # Of a face that looks up or down the height shrinks, the width does not.
     wanted = _FACE_HEIGHTS * float(max(high[1] - low[1], (high[0] - low[0]) * 1.1))
     native = max(SMALLEST, round(wanted / STEP) * STEP)
-    side = size or min(native, LARGEST)
+    side = size or min(native, _LARGEST)
     scale = side / native
     middle = (low + high) / 2 - [0, _UP * native]
     corner = middle - (native - 1) / 2
