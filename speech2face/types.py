@@ -6,16 +6,13 @@ Everything that varies in time is a track: its first axis counts frames, `fps` i
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from jaxtyping import Float
 
 from speech2face.emotions import EMOTIONS as EMOTIONS  # noqa: PLC0414 - also a name of this module
 from speech2face.errors import InputError
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,13 +111,13 @@ class Face:
     """The detector's confidence, 0 to 1."""
 
 
-_Track = TypeVar("_Track", bound="DataclassInstance")
+_Track = TypeVar("_Track")
 
 
 def cut(track: _Track, rows: slice) -> _Track:
     """Return some rows of a track; what is not an array, as its rate, stays."""
     arrays = {name: part for name, part in vars(track).items() if isinstance(part, np.ndarray)}
-    return replace(track, **{name: part[rows] for name, part in arrays.items()})
+    return replace(cast("Any", track), **{name: part[rows] for name, part in arrays.items()})
 
 
 def joined(tracks: Sequence[_Track]) -> _Track:
@@ -128,7 +125,7 @@ def joined(tracks: Sequence[_Track]) -> _Track:
     first = tracks[0]
     arrays = [name for name, part in vars(first).items() if isinstance(part, np.ndarray)]
     parts = {name: np.concatenate([getattr(track, name) for track in tracks]) for name in arrays}
-    return first if len(tracks) == 1 else replace(first, **parts)
+    return first if len(tracks) == 1 else replace(cast("Any", first), **parts)
 
 
 def require_finite(values: np.ndarray, what: str) -> None:

@@ -45,7 +45,7 @@ def fast() -> Fast:
 
 def motion(frames: int = 1, gaze: tuple[float, float] = (0, 0), **weights: float) -> Motion:
     rows = np.tile(_RIG.weights(**weights), (frames, 1))
-    return Motion.of(rows, gaze=np.tile(np.array(gaze), (frames, 1)))
+    return Motion.of(rows, gaze=np.tile(np.array(gaze, np.float32), (frames, 1)))
 
 
 @pytest.fixture(scope="module")
