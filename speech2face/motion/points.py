@@ -4,12 +4,12 @@ Mesh points follow the rig and the head. Rings carry hair, ears and neck along, 
 the distance from the face, so that motion fades out before the border, which never moves.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from speech2face import landmarks
@@ -80,6 +80,8 @@ class ControlPoints:
     """Positions at rest in pixels of the crop."""
     seen: Bool[np.ndarray, " points"]
     """Whether a point lies on skin that faces us: those behind would bend what hides them."""
+    chosen: Int[np.ndarray, " points"]
+    """Which of all mesh, ring and border points these are: rings may lie beside the picture."""
 
     def shape(self, weights: Float[Tensor, "batch channels"]) -> Float[Tensor, "batch points 3"]:
         """Give the points of an expression in the rig's frame; lips and lids never cross."""
@@ -159,18 +161,15 @@ class ControlPoints:
 def control_points(view: View, rig: Rig, device: torch.device) -> ControlPoints:
     """Compute the control points of a view."""
     head, size = view.likeness_in_crop.head, len(view.crop)
-    mesh = _to_rig(view.mesh.astype(np.float64), head)
+    rest, follow, jaw = _resting(view, head)
+    mesh, rings = rest[: landmarks.MESH_POINTS], len(jaw)
     deltas = fit_blinks(rig, mesh)
-    rings, follow, jaw = _rings(mesh)
     parents = np.tile(landmarks.FACE_OVAL, len(_RINGS))
     ring_deltas = deltas[:, parents] * jaw[None, :, None]
-    border = _to_rig(_border(view, size), head)
-    rest = np.concatenate([mesh, rings, border])
-    basis = np.concatenate([deltas, ring_deltas, np.zeros((len(deltas), len(border), 3))], 1)
-    follow = np.concatenate([np.ones(len(mesh)), follow, np.zeros(len(border))])
+    basis = np.concatenate([deltas, ring_deltas, np.zeros((len(deltas), _BORDER, 3))], 1)
     placed = head.scale * rest @ head.rotation.T + head.translation
     is_ring = np.zeros(len(rest), bool)
-    is_ring[len(mesh) : len(mesh) + len(rings)] = True
+    is_ring[len(mesh) : len(mesh) + rings] = True
     seen = np.ones(len(rest), bool)
     seen[: len(mesh)] = _facing(rig, view.mesh)
     on_picture = ((placed[:, :2] > 0) & (placed[:, :2] < size - 1)).all(1)
@@ -183,7 +182,37 @@ def control_points(view: View, rig: Rig, device: torch.device) -> ControlPoints:
         follow=torch.as_tensor(follow[inside], dtype=torch.float32, device=device),
         pixels=placed[inside, :2],
         seen=seen[inside],
+        chosen=np.flatnonzero(inside),
     )
+
+
+def same_points(view: View, reference: ControlPoints) -> ControlPoints:
+    """Return the points of a reference where another view of the same head has them.
+
+    The same points in the same order, moved by the same basis: what was computed of the reference's
+    points goes on being true of these.
+    """
+    head = view.likeness_in_crop.head
+    rest, _, _ = _resting(view, head)
+    rest = rest[reference.chosen]
+    return replace(
+        reference, head=head, mesh=view.mesh,
+        rest=torch.as_tensor(rest, dtype=torch.float32, device=reference.rest.device),
+        pixels=(head.scale * rest @ head.rotation.T + head.translation)[:, :2],
+    )  # fmt: skip
+
+
+def _resting(view: View, head: Head) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return all points in the rig's frame: first the mesh, then rings, then the border.
+
+    Returns:
+        The points, the share of the head's motion of each, and of the jaw's of the rings.
+    """
+    mesh = _to_rig(view.mesh.astype(np.float64), head)
+    rings, follow, jaw = _rings(mesh)
+    border = _to_rig(_border(view, len(view.crop)), head)
+    rest = np.concatenate([mesh, rings, border])
+    return rest, np.concatenate([np.ones(len(mesh)), follow, np.zeros(len(border))]), jaw
 
 
 def _facing(rig: Rig, mesh: np.ndarray) -> np.ndarray:

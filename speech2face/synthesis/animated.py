@@ -176,27 +176,22 @@ def _trace(
     sources = state.base.grid(moves)
     hidden = torch.zeros(sources.shape[:3], device=device)
     for opening, margin in (*((eye.opening, _LASHES) for eye in state.eyes), (state.mouth, 0.0)):
-        travel = opening.travel(state.points, placed)
+        travel = opening.travel(placed)
         moved = torch.cat([placed[..., :2] - travel[:, None], placed[..., 2:]], -1)
         slit = opening.slit(moved, margin=margin)
         lower = (slit.below(soft=0.6) > 0.5)[:, 0, ..., None]  # noqa: PLR2004 - the greater share
-        back = moves - travel[:, None]
-        drawn = torch.where(lower, opening.below.grid(back), opening.above.grid(back))
+        above, below = opening.grids(moves, travel)
+        drawn = torch.where(lower, below, above)
         share = (opening.above.window * slit.beside())[:, 0]
         gap = slit.inside()[:, 0] * share
-        rows, columns = opening.above.area
-        for index, (x, y) in enumerate(travel.int().tolist()):
-            area = (
-                index,
-                slice(rows.start + y, rows.stop + y),
-                slice(columns.start + x, columns.stop + x),
-            )
+        for index, way in enumerate(travel):
+            area = (index, *opening.area(way))
             sources[area] += (drawn[index] - sources[area]) * share[index, ..., None]
             hidden[area] = torch.maximum(hidden[area], gap[index])
     meshes = meshes.copy()
     for eye, iris in zip(state.eyes, (landmarks.LEFT_IRIS, landmarks.RIGHT_IRIS), strict=True):
         opening, eyeball = eye.opening, eye.eyeball
-        travel = opening.travel(state.points, placed)
+        travel = opening.travel(placed)
         rigid = opening.rigid_sources(state.points, motion.pose, motion.shift, travel)
         turned = eyeball.shift(to_tensor(motion.gaze, device))
         rest = to_tensor(state.points.pixels[iris], device) + turned[:, None]

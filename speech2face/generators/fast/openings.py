@@ -19,7 +19,8 @@ from speech2face.devices import to_tensor
 from speech2face.face.view import View
 from speech2face.generators.fast.slits import IRISES, places
 from speech2face.generators.warp.eyes import Eye, image_tensor, prepare_eyes
-from speech2face.generators.warp.mouth import MouthFrame, MouthInterior, crop_grid, fit_mouth
+from speech2face.generators.warp.mouth import MouthFrame, MouthInterior, crop_grid
+from speech2face.generators.warp.mouth_fit import fit_mouth
 from speech2face.generators.warp.openings import mouth_hole
 from speech2face.generators.warp.slits import Slit, locate
 from speech2face.geometry import warp
@@ -81,7 +82,7 @@ class FastOpenings:
         placed[:, landmarks.FAST_KEYPOINTS] = pixels
         moves[:, landmarks.FAST_KEYPOINTS] = (pixels - self.rest)[..., :2]
         for eye, iris in zip(self.eyes, IRISES, strict=True):
-            travel = eye.opening.travel(self.points, placed)
+            travel = eye.opening.travel(placed)
             ball = self.rest[iris[:1]]
             middle = (_with_one(ball) @ turn)[:, 0, :2]
             where = eye.opening.above.pixels[None] + travel[:, None, None]

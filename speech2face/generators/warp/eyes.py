@@ -59,17 +59,30 @@ class Eye:
         self.opening.draw_into(frames, photo, slit, moves, inside, travel)
 
 
-def prepare_eyes(portrait: View, points: ControlPoints, device: torch.device) -> tuple[Eye, Eye]:
-    """Look at a portrait's left and right eye, moved by those control points that are seen."""
-    crop, flat, eyes = portrait.crop, points.pixels, []
-    for (upper, lower), iris in zip(landmarks.LIDS, landmarks.IRIS_RINGS, strict=True):
+def prepare_eyes(
+    view: View,
+    points: ControlPoints,
+    device: torch.device,
+    openings: tuple[Opening, Opening] | None = None,
+) -> tuple[Eye, Eye]:
+    """Look at a portrait's left and right eye, moved by those control points that are seen.
+
+    Args:
+        view: The portrait.
+        points: Its control points.
+        device: Where frames will be drawn.
+        openings: The lids, where they are known from another view; None to lay them out.
+    """
+    crop, flat, eyes = view.crop, points.pixels, []
+    for side, (lids, iris) in enumerate(zip(landmarks.LIDS, landmarks.IRIS_RINGS, strict=True)):
+        upper, lower = lids
         width = float(np.linalg.norm(flat[upper[-1]] - flat[upper[0]]))
         eyeball = find_eyeball(flat[iris], width, device)
         outline = np.concatenate([flat[upper], flat[lower][::-1]])
         filled = fill_eye(crop, outline, flat[iris[0]], eyeball.radius)
         eyes.append(
             Eye(
-                opening=eye_opening(points, len(crop), upper, lower),
+                opening=openings[side] if openings else eye_opening(points, len(crop), *lids),
                 eyeball=eyeball,
                 picture=image_tensor(filled, device),
             )

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from speech2face.generators.warp.splines import Spline, make_splines
+from speech2face.generators.warp.splines import Spline, at_nodes, make_splines
 from speech2face.geometry import to_normalized
 
 _INVERSION_STEPS = 4
@@ -82,11 +82,60 @@ class Patch:
         Returns:
             Where to sample the resting crop: normalized (x, y).
         """
-        batch = len(displacements)
-        # points batch 2 -> nodes (batch 2): every frame's x and y are columns of one right side.
-        moved = displacements.permute(1, 0, 2).flatten(1)
-        field = self.spline(moved).reshape(self.rows, self.columns, batch, 2)
-        field = field.permute(2, 3, 0, 1)
+        return self.grid_of(*fields([self], displacements))
+
+    def grid_of(
+        self, field: Float[Tensor, "batch 2 rows columns"]
+    ) -> Float[Tensor, "batch height width 2"]:
+        """Find where pixels come from, given the motion of the nodes from `fields`.
+
+        Returns:
+            Where to sample the resting crop: normalized (x, y).
+        """
+        return self._enlarged(self._inverse(field) - self.nodes())
+
+    def grid_in_view(
+        self,
+        field: Float[Tensor, "batch 2 rows columns"],
+        away: Float[Tensor, "1 2 rows columns"],
+        travel: Float[Tensor, "batch 2"],
+    ) -> Float[Tensor, "batch height width 2"]:
+        """Find where the picture at every pixel of the patch comes from in another view.
+
+        The spline's points rest where the patch's own view has them, at u. The other view has them
+        at u + away, and with its motion at u + away + field: what is wanted at y comes from
+        y - field(u), where u + away(u) + field(u) = y. Without motion it stays exactly where it is,
+        however well the points fit the two views.
+
+        Args:
+            field: Motion against the other view, from `fields`.
+            away: Where the other view has the points, against where they rest, from `fields`.
+            travel: By how much the patch goes along in the other view, in pixels.
+
+        Returns:
+            Where to sample the other view's crop: normalized (x, y), for the patch gone along.
+        """
+        source = self._inverse(away + field - travel[:, :, None, None])
+        motion = functional.grid_sample(
+            field, self._reading(source), padding_mode="border", align_corners=False
+        )
+        return self._enlarged(-motion) + travel[:, None, None] * (2 / self.size)
+
+    def part(self, rows: slice, columns: slice) -> "Patch":
+        """Return the patch over some of the nodes; its window is a part of this one's."""
+        high, wide = (slice(one.start * self.cell, one.stop * self.cell) for one in (rows, columns))
+        return replace(
+            self, left=self.left + wide.start, top=self.top + high.start,
+            rows=rows.stop - rows.start, columns=columns.stop - columns.start,
+            spline=self.spline.at((self.rows, self.columns), rows, columns),
+            held=self.held[..., rows, columns], window=self.window[..., high, wide],
+            pixels=self.pixels[high, wide], home=self.home[high, wide],
+        )  # fmt: skip
+
+    def _inverse(
+        self, field: Float[Tensor, "batch 2 rows columns"]
+    ) -> Float[Tensor, "batch 2 rows columns"]:
+        """Find the u with u + field(u) = y for the y of every node."""
         target = self.nodes()
         # The field and its slopes (per pixel) are read at the same places, so they travel together.
         along_y, along_x = torch.gradient(field / self.cell, dim=(2, 3))
@@ -94,11 +143,25 @@ class Patch:
         source = target - field
         for _ in range(_INVERSION_STEPS):
             source = source - self._newton(known, source, target)
+        return source
+
+    def _enlarged(
+        self, motion: Float[Tensor, "batch 2 rows columns"]
+    ) -> Float[Tensor, "batch height width 2"]:
+        """Turn the way from each node to its source into a sampling grid of all pixels."""
         # Motion is enlarged, not positions: those would stop half a cell before the border.
-        motion = functional.interpolate(
-            (source - target) * self.held * (2 / self.size), scale_factor=self.cell, mode="bilinear"
+        every = functional.interpolate(
+            motion * self.held * (2 / self.size), scale_factor=self.cell, mode="bilinear"
         )
-        return motion.permute(0, 2, 3, 1) + self.home
+        return every.permute(0, 2, 3, 1) + self.home
+
+    def _reading(
+        self, places: Float[Tensor, "batch 2 rows columns"]
+    ) -> Float[Tensor, "batch rows columns 2"]:
+        """Turn places in pixels of the crop into a grid that reads a field of the nodes."""
+        start = places.new_tensor([self.left, self.top]).view(1, 2, 1, 1) - 0.5
+        extent = places.new_tensor([self.width, self.height]).view(1, 2, 1, 1)
+        return (2 * (places - start) / extent - 1).permute(0, 2, 3, 1)
 
     def _newton(
         self,
@@ -107,10 +170,9 @@ class Patch:
         target: Float[Tensor, "1 2 rows columns"],
     ) -> Float[Tensor, "batch 2 rows columns"]:
         """Give the step from a guessed source towards the true one."""
-        start = source.new_tensor([self.left, self.top]).view(1, 2, 1, 1) - 0.5
-        extent = source.new_tensor([self.width, self.height]).view(1, 2, 1, 1)
-        grid = (2 * (source - start) / extent - 1).permute(0, 2, 3, 1)
-        here = functional.grid_sample(known, grid, padding_mode="border", align_corners=False)
+        here = functional.grid_sample(
+            known, self._reading(source), padding_mode="border", align_corners=False
+        )
         miss_x, miss_y = (source + here[:, :2] - target).unbind(1)
         xx, yx, xy, yy = here[:, 2] + 1, here[:, 3], here[:, 4], here[:, 5] + 1
         # Where the field folds there is no inverse; a small step towards it is taken all the same.
@@ -118,6 +180,24 @@ class Patch:
         return (
             torch.stack([yy * miss_x - xy * miss_y, xx * miss_y - yx * miss_x], 1) / area[:, None]
         )
+
+
+def fields(
+    patches: Sequence[Patch], displacements: Float[Tensor, "batch points 2"]
+) -> list[Float[Tensor, "batch 2 rows columns"]]:
+    """Return the displacement of every node of patches over the same rectangle.
+
+    Args:
+        patches: From one call of `make_patches`.
+        displacements: Motion of all control points of the portrait, in pixels.
+    """
+    rows, columns = patches[0].rows, patches[0].columns
+    # points batch 2 -> nodes (batch 2): every frame's x and y are columns of one right side.
+    moved = displacements.permute(1, 0, 2).flatten(1)
+    every = at_nodes([patch.spline for patch in patches], moved)
+    return [
+        field.reshape(rows, columns, len(displacements), 2).permute(2, 3, 0, 1) for field in every
+    ]
 
 
 def make_patches(
@@ -166,10 +246,10 @@ def make_patches(
 
 def _window(rows: int, columns: int, feather: float) -> Float[np.ndarray, "1 1 rows columns"]:
     """Give the smaller fall of the two directions, so that corners fall off as well."""
-    return np.minimum.outer(_fall(rows, feather), _fall(columns, feather))[None, None]
+    return np.minimum.outer(fall(rows, feather), fall(columns, feather))[None, None]
 
 
-def _fall(length: int, feather: float) -> np.ndarray:
+def fall(length: int, feather: float) -> np.ndarray:
     """Rise from 0 to 1 and fall again, smoothly, over `feather` of each half."""
     if feather == 0:
         return np.ones(length)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from speech2face import landmarks
 from speech2face.devices import to_tensor
-from speech2face.generators.warp.fields import Patch, make_patches
+from speech2face.generators.warp.fields import Patch, fields, make_patches
 from speech2face.generators.warp.slits import Slit, locate
 from speech2face.geometry import warp
 from speech2face.motion.points import ControlPoints
@@ -37,17 +37,19 @@ class Opening:
     """Mesh points of the upper edge, from left to right."""
     lower: Int[np.ndarray, " points"]
     """Mesh points of the lower edge; the corners are shared."""
+    home: Float[np.ndarray, "2 2"]
+    """Where the corners rest in pixels of the crop that the patches were laid over."""
+    away: Float[Tensor, "1 all 2"] | None = None
+    """For another view: how far it has the control points from where they rest."""
 
-    def travel(
-        self, points: ControlPoints, placed: Float[Tensor, "batch points 3"]
-    ) -> Float[Tensor, "batch 2"]:
+    def travel(self, placed: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch 2"]:
         """Tell by how many whole pixels the rectangle goes along with its slit in each frame.
 
         A head that turns by 25 degrees carries its mouth half out of a rectangle that stays. What
         is drawn in a moved rectangle is found as if the face had been moved back by as much.
         """
         corners = [self.upper[0], self.upper[-1]]
-        rest = to_tensor(points.pixels[corners], placed.device)
+        rest = to_tensor(self.home, placed.device)
         way = (placed[:, corners, :2] - rest).mean(1).round()
         patch = self.above
         least = way.new_tensor([-patch.left, -patch.top])
@@ -106,30 +108,50 @@ class Opening:
             travel: By how much the rectangle goes along with the slit.
             painted: Another picture for the two sides, and how much of it is shown.
         """
-        back = move_back(moves, travel)
-
-        def side(patch: Patch) -> Float[Tensor, "batch 3 height width"]:
-            grid = patch.grid(back)
-            drawn = warp(photo.expand(len(grid), -1, -1, -1), grid, mode="bicubic")
-            if painted is None:
-                return drawn
-            picture, share = painted
-            other = warp(picture.expand(len(grid), -1, -1, -1), grid, mode="bicubic")
-            return drawn + share * (other - drawn)
-
-        above, below = side(self.above), side(self.below)
+        above, below = (self._drawn(grid, photo, painted) for grid in self.grids(moves, travel))
         lower, gap = slit.below(soft=0.6), slit.inside()
         drawn = above * (1 - lower) + below * lower
         drawn = (drawn * (1 - gap) + inside * gap).clamp(0, 1)
-        rows, columns = self.above.area
         share = self.above.window * slit.beside()
-        for index, (x, y) in enumerate(travel.int().tolist()):
-            area = (
-                slice(rows.start + y, rows.stop + y),
-                slice(columns.start + x, columns.stop + x),
-            )
-            place = frames[index, :, *area]
+        for index, way in enumerate(travel):
+            place = frames[index, :, *self.area(way)]
             place += (drawn[index] - place) * share[index]
+
+    def area(self, travel: Float[Tensor, " 2"]) -> tuple[slice, slice]:
+        """Return the rows and columns of the crop that the rectangle covers, gone along."""
+        x, y = travel.int().tolist()
+        rows, columns = self.above.area
+        return (
+            slice(rows.start + y, rows.stop + y), slice(columns.start + x, columns.stop + x)
+        )  # fmt: skip
+
+    def grids(
+        self, moves: Float[Tensor, "batch points 2"], travel: Float[Tensor, "batch 2"]
+    ) -> list[Float[Tensor, "batch height width 2"]]:
+        """Find where the pixels above and below the slit come from."""
+        patches = self.above, self.below
+        if self.away is None:
+            found = fields(patches, move_back(moves, travel))
+            return [patch.grid_of(field) for patch, field in zip(patches, found, strict=True)]
+        found = fields(patches, torch.cat([moves, self.away]))
+        return [
+            patch.grid_in_view(field[:-1], field[-1:], travel)
+            for patch, field in zip(patches, found, strict=True)
+        ]
+
+    def _drawn(
+        self,
+        grid: Float[Tensor, "batch height width 2"],
+        photo: Float[Tensor, "1 3 size size"],
+        painted: tuple[Float[Tensor, "1 3 size size"], Float[Tensor, "batch 1 1 1"]] | None,
+    ) -> Float[Tensor, "batch 3 height width"]:
+        """Draw one side of the slit."""
+        drawn = warp(photo.expand(len(grid), -1, -1, -1), grid, mode="bicubic")
+        if painted is None:
+            return drawn
+        picture, share = painted
+        other = warp(picture.expand(len(grid), -1, -1, -1), grid, mode="bicubic")
+        return drawn + share * (other - drawn)
 
 
 def move_back(
@@ -216,7 +238,9 @@ def _opening(
         (box[0], box[1], box[2], box[3]), cell, size, flat, members,
         feather=0.25, device=points.rest.device,
     )  # fmt: skip
-    return Opening(above=above, below=below, upper=upper, lower=lower)
+    return Opening(
+        above=above, below=below, upper=upper, lower=lower, home=flat[[upper[0], upper[-1]]]
+    )
 
 
 def _edge_middle(u: np.ndarray, v: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:

@@ -9,12 +9,13 @@ Source: Bookstein, "Principal warps: thin-plate splines and the decomposition of
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
+from torch.nn import functional
 
 _STIFFNESS = 1e-5
 """Ridge on the spline's system: points a fraction of a pixel apart must not make it singular."""
@@ -49,14 +50,33 @@ class Spline:
 
     def __call__(self, values: Float[Tensor, "points columns"]) -> Float[Tensor, "nodes columns"]:
         """Return the values at the nodes, row by row of the grid."""
+        return at_nodes([self], values)[0]
+
+    def solve(self, values: Float[Tensor, "points columns"]) -> Float[Tensor, "columns weights"]:
+        """Return the weights of the kernel's columns, a row for each column of the values."""
         exact = values[self.sites].to(self.factor)
         plane = self.level @ exact
         half = torch.linalg.solve_triangular(self.factor, exact - self.planes @ plane, upper=False)
         weights = torch.linalg.solve_triangular(self.factor.mT, half, upper=True)
-        every = values.new_zeros(self.kernel.shape[1], values.shape[1])
-        every[self.rows] = weights.to(every)
-        every[-_PLANES:] = plane.to(every)
-        return self.kernel @ every
+        every = values.new_zeros(values.shape[1], self.kernel.shape[1])
+        every[:, self.rows] = weights.T.to(every)
+        every[:, -_PLANES:] = plane.T.to(every)
+        return every
+
+    def at(self, nodes: tuple[int, int], rows: slice, columns: slice) -> "Spline":
+        """Return the spline at some of its nodes; `nodes` are the grid's rows and columns."""
+        kernel = self.kernel.unflatten(0, nodes)[rows, columns].flatten(0, 1)
+        return replace(self, kernel=kernel)
+
+
+def at_nodes(
+    splines: Sequence[Spline], values: Float[Tensor, "points columns"]
+) -> list[Float[Tensor, "nodes columns"]]:
+    """Return the values at the nodes of splines that share their kernel, which is read once."""
+    weights = torch.cat([spline.solve(values) for spline in splines])
+    # Rows of weights: with a few columns a product waits for the kernel, and this one least.
+    every = functional.linear(splines[0].kernel, weights)
+    return list(every.split(values.shape[1], dim=1))
 
 
 def make_splines(
