@@ -10,7 +10,7 @@ import speech2face
 ROOT = Path(speech2face.__file__).parent
 LEVELS = (  # from the bottom up: a part imports only parts of the lines above its own
     {"errors", "emotions"},
-    {"types", "timing", "geometry", "landmarks", "devices", "signals", "configs", "sizes"},
+    {"types", "timing", "geometry", "landmarks", "devices", "signals", "configs", "steps", "sizes"},
     {"media"},
     {"models"},
     {"checkpoints"},
@@ -19,6 +19,7 @@ LEVELS = (  # from the bottom up: a part imports only parts of the lines above i
     {"controls"},
     {"generators"},
     {"stages"},
+    {"session"},
     {"synthesis"},
     {"training"},
     {"jobs"},

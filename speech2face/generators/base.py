@@ -31,6 +31,8 @@ class GeneratorSpec:
     """Numbers in one frame's latent."""
     side_by_side: int = 1
     """Chunks of frames that are best drawn at the same time, each on a thread of its own."""
+    hears: bool = False
+    """Whether `drive` makes use of the loudness."""
     reads: bool = False
     """Whether it has a motion extractor of its own, so that `read` works."""
 

@@ -54,6 +54,8 @@ MANNERS: Final[dict[str, LipManner]] = {
 
 _SOFT = 0.05
 """Seconds, standard deviation of the average that softened movements become."""
+SOFT_REACH = 5
+"""Frames at 25 a second within which that average lies: four standard deviations."""
 _CLOSED, _OPEN = 0.012, 0.04
 """Gap of the lips, in eye distances, below which they are closed, and above which they are free."""
 _SLOWEST, _FASTEST = -0.9, 1.0
@@ -66,8 +68,25 @@ _LOWER = [55, 56, 57, 58, 59, 65, 66, 67]
 Offsets = Float[np.ndarray, "frames 70 3"]
 
 
+def softened(offsets: Offsets, fps: Fraction, reach: int = SOFT_REACH) -> Offsets:
+    """Return movements averaged over `_SOFT` seconds, as `felt_movement` softens them.
+
+    Args:
+        offsets: Movements from the resting face.
+        fps: Their rate.
+        reach: Frames before and after a frame that are averaged; at most.
+    """
+    frames = _SOFT * float(fps)
+    return ndimage.gaussian_filter1d(
+        offsets, frames, axis=0, mode="nearest", truncate=reach / frames
+    )
+
+
 def felt_movement(
-    offsets: Offsets, emotion: Float[np.ndarray, "frames 8"], fps: Fraction
+    offsets: Offsets,
+    emotion: Float[np.ndarray, "frames 8"],
+    fps: Fraction,
+    soft: Offsets | None = None,
 ) -> Offsets:
     """Move the lips as somebody would who feels that way.
 
@@ -78,11 +97,13 @@ def felt_movement(
         offsets: Spoken movements from the resting face, normalized landmarks.
         emotion: Intensity of each of `types.EMOTIONS`.
         fps: Rate of both.
+        soft: The same movements `softened`, where the rows around these are known; None: these are
+            all there are.
     """
     if not emotion.any():
         return offsets
     pace = np.clip(_mixed(emotion, "pace"), _SLOWEST, _FASTEST)[:, None, None]
-    soft = ndimage.gaussian_filter1d(offsets, _SOFT * float(fps), axis=0, mode="nearest")
+    soft = softened(offsets, fps) if soft is None else soft
     moved = offsets + pace * (offsets - soft)
     moved[..., 1] *= np.exp(_logarithm(emotion, "opening"))[:, None]
     moved *= _rounded(moved, emotion)

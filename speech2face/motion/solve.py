@@ -56,6 +56,11 @@ class Solve:
         self.rig: Rig = shipped_rig()
         self._likeness = view.likeness
 
+    @property
+    def rest(self) -> Float[np.ndarray, "70 3"]:
+        """The normalized landmarks that speech starts from."""
+        return self._likeness.rest
+
     def __call__(self, track: LandmarkTrack, controls: ControlTrack) -> Motion:
         """Compute the motion of the same length and rate.
 
@@ -72,7 +77,7 @@ class Solve:
                 f"{len(controls)} at {controls.fps}; make both from the same sound"
             )
             raise InputError(msg)
-        spoken_lips = track.points - self._likeness.rest
+        spoken_lips = track.points - self.rest
         moved = felt_movement(spoken_lips, controls.emotion, track.fps)
         return self.from_movement(spoken_lips, moved, controls)
 

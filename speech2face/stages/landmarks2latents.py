@@ -37,6 +37,7 @@ def landmarks2latents(
         WeightsError: The generator has to be calibrated first.
     """  # noqa: DOC502 the parts raise them
     motion = Solve(view)(track, controls)
-    loudness = None if speech is None else loudness_of(speech, len(track), track.fps)
+    heard = speech if generator.spec.hears else None
+    loudness = None if heard is None else loudness_of(heard, len(track), track.fps)
     values = generator.drive(state, motion, loudness)
     return LatentTrack(values=values, space=generator.spec.name, fps=motion.fps)

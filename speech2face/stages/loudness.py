@@ -4,10 +4,11 @@ from fractions import Fraction
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from speech2face.generators.base import LOUDNESS_BANDS, Loudness
 from speech2face.models.mel import CONTEXT, HOP, LogMel, MelConfig
-from speech2face.timing import samples_at
+from speech2face.timing import MOTION_FPS, SPEECH_RATE, samples_at
 from speech2face.types import Speech
 
 _AT_ONCE = 750
@@ -16,6 +17,10 @@ _QUIETEST = 7.0
 """Sound counts from this far below the loud parts of the clip (natural log of power: 30 dB)."""
 _LEAST_LOUD = -8.0
 """A clip whose loudest part lies below this is silence: -65 dB of full scale."""
+_FRAME = SPEECH_RATE // MOTION_FPS.numerator
+"""Samples of a frame of motion: 640."""
+_FORGET = 0.1 * float(np.log(10)) * 1.5 / float(MOTION_FPS)
+"""By how much the loudest level falls in a frame: 1.5 dB a second."""
 
 
 def loudness_of(speech: Speech, frames: int, fps: Fraction) -> Loudness:
@@ -34,3 +39,36 @@ def loudness_of(speech: Speech, frames: int, fps: Fraction) -> Loudness:
             levels[frame] = heard[first : max(last, first + 1)].mean(0)
     loudest = max(float(np.quantile(levels.max(1), 0.95)), _LEAST_LOUD)
     return np.clip(1 + (levels - loudest) / _QUIETEST, 0, 1)
+
+
+class LoudnessStep:
+    """Loudness of a sound that is still arriving: the loudest so far, slowly forgotten, counts."""
+
+    late = 0
+
+    def __init__(self) -> None:
+        """Begin a sound."""
+        self._hear = LogMel(MelConfig(bands=LOUDNESS_BANDS))
+        self._heard = np.zeros(CONTEXT, np.float32)
+        self._loudest = _LEAST_LOUD
+
+    def feed(self, samples: Float[np.ndarray, " samples"]) -> Loudness:
+        """Take mono samples at 16 kHz; return a row for every 640 of them that are complete."""
+        self._heard = np.concatenate([self._heard, samples.astype(np.float32)])
+        frames = (len(self._heard) - CONTEXT) // _FRAME
+        if not frames:
+            return np.zeros((0, LOUDNESS_BANDS), np.float32)
+        known = torch.from_numpy(self._heard[: CONTEXT + frames * _FRAME])
+        self._heard = self._heard[frames * _FRAME :]
+        bands = self._hear(known[None])[0].numpy()
+        levels = bands.reshape(frames, -1, LOUDNESS_BANDS).mean(1)
+        rows = np.empty_like(levels)
+        for row, level in zip(rows, levels, strict=True):
+            self._loudest = max(self._loudest - _FORGET, float(level.max()), _LEAST_LOUD)
+            row[:] = np.clip(1 + (level - self._loudest) / _QUIETEST, 0, 1)
+        return rows
+
+    def finish(self) -> Loudness:
+        """Return the row of a frame that has only begun, if there is one."""
+        begun = len(self._heard) - CONTEXT
+        return self.feed(np.zeros(-begun % _FRAME, np.float32))

@@ -95,6 +95,11 @@ class SpeechStream:
         self._samples: int = 0
         self._given: int = 0
 
+    @property
+    def late(self) -> int:
+        """A frame is known once the sound of itself and of this many after it was fed."""
+        return self._network.config.delay
+
     def feed(self, samples: Float[np.ndarray, " samples"]) -> Points:
         """Hear the next samples; give the landmarks that are known by now, perhaps none."""
         self._samples += len(samples)

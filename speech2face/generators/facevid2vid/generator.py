@@ -79,7 +79,7 @@ class FaceVid2Vid:
         # one chunk at a time.
         self.spec = GeneratorSpec(
             name=name, latent_size=3 * extractor.config.keypoints,
-            reads=extractor.estimator is not None,
+            hears=extractor.estimator is not None, reads=extractor.estimator is not None,
         )  # fmt: skip
         self.network, self.extractor = network, extractor
         self._calibration = calibration

@@ -1,0 +1,396 @@
+"""A session: one speaker, one listener. Sound goes in piece by piece, frames come out with it.
+
+    session = avatar.session()
+    for samples in microphone:                      # any rate, pieces of any size
+        for piece in session.feed(samples, 48_000):
+            show(piece.frames, piece.samples)       # the sound of exactly these frames
+    for piece in session.finish(): ...
+
+Everything in it is a step that hears a fixed look-ahead, so that frames do not depend on how the
+sound was cut. Between turns `idle` keeps the face alive; `interrupt` forgets what was heard.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol
+
+import numpy as np
+import soxr
+from jaxtyping import Float, UInt8
+
+from speech2face.controls.director import ControlSettings
+from speech2face.controls.live import LiveDirector
+from speech2face.errors import InputError
+from speech2face.face.paste import PasteBack
+from speech2face.face.view import View, moved_inside
+from speech2face.generators.ahead import Drawers
+from speech2face.generators.base import LOUDNESS_BANDS, Frames, Generator
+from speech2face.motion.motion import Motion
+from speech2face.motion.solve import Solve
+from speech2face.motion.steps import Bridge, SolveStep
+from speech2face.stages.loudness import LoudnessStep
+from speech2face.stages.speech2landmarks import Speech2Landmarks, SpeechStream
+from speech2face.steps import Resample
+from speech2face.timing import MOTION_FPS, SPEECH_RATE, frames_for, samples_at
+from speech2face.types import ControlTrack, LandmarkTrack, cut, joined
+
+_FRAME = SPEECH_RATE // MOTION_FPS.numerator
+"""Samples of a frame of motion at 16 kHz: 640."""
+_SOFTEN = 2
+"""Frames of motion that are waited for so that emotion can soften the lips: less than offline."""
+
+_AT_ONCE = 8
+"""Frames drawn as one batch at most."""
+_PASTED_BYTES = 64_000_000
+
+Sound = Float[np.ndarray, " samples"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """Frames of a session and their sound."""
+
+    frames: UInt8[np.ndarray, "frames height width 3"]
+    """RGB."""
+    start: int
+    """Number of the first frame, counted from the start of the session at `Session.fps`."""
+    samples: Sound
+    """The sound of exactly these frames, as it was fed, at `Session.rate`."""
+
+
+class Director(Protocol):
+    """Decides beside the words; `controls.live.LiveDirector`, or `Planned` where all is known."""
+
+    late: int
+
+    def feed(self, samples: Sound) -> ControlTrack:
+        """Hear samples at 16 kHz; return the rows that are known by now."""
+        ...
+
+    def finish(self) -> ControlTrack:
+        """Return the rest: one row for every 640 samples begun."""
+        ...
+
+    def steer(self, settings: ControlSettings) -> None:
+        """Ask for something else from the next row on."""
+        ...
+
+    def interrupt(self) -> None:
+        """Forget the sound that was heard and not answered."""
+        ...
+
+
+class Planned:
+    """The controls of a sound that is wholly known, row by row."""
+
+    late = 0
+
+    def __init__(self, controls: ControlTrack) -> None:
+        """Take the plan, at 25 rows a second; beyond its end the last row holds."""
+        self._controls, self._samples, self._rows = controls, 0, 0
+
+    def feed(self, samples: Sound) -> ControlTrack:
+        """Return the rows of frames that are complete."""
+        self._samples += len(samples)
+        return self._until(self._samples // _FRAME)
+
+    def finish(self) -> ControlTrack:
+        """Return the row of a frame that has only begun."""
+        return self._until(-(-self._samples // _FRAME))
+
+    def steer(self, settings: ControlSettings) -> None:
+        """Refuse.
+
+        Raises:
+            InputError: Always: what is planned cannot be steered.
+        """
+        msg = f"a planned session cannot be steered (to {settings}); begin one without plan="
+        raise InputError(msg)
+
+    def interrupt(self) -> None:
+        """Go on with the plan: its rows are those of the sound that was heard."""
+
+    def _until(self, stop: int) -> ControlTrack:
+        rows = np.arange(self._rows, max(stop, self._rows))
+        self._rows = max(stop, self._rows)
+        rows = np.minimum(rows, len(self._controls) - 1)
+        return cut(self._controls, rows)  # pyright: ignore[reportArgumentType] - rows as indices
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cast:
+    """What a session is played with: loaded and encoded once, shared by any number of sessions."""
+
+    view: View
+    state: object
+    """What the generator encoded of the view."""
+    generator: Generator[Any]
+    drawers: Drawers
+    speech2landmarks: Speech2Landmarks
+
+
+class Session:
+    """One speaker and one listener. Not for several threads at once; several sessions are fine."""
+
+    def __init__(
+        self,
+        cast: Cast,
+        director: Director | None = None,
+        *,
+        fps: Fraction = MOTION_FPS,
+        full: bool = True,
+        expression_scale: float = 1.0,
+        batch_size: int = 4,
+    ) -> None:
+        """Begin a session.
+
+        Args:
+            cast: The avatar.
+            director: Decides head, gaze, lids, brows and emotion; None: a live one, all natural.
+            fps: Frames a second.
+            full: Paste the face into the whole picture; else frames are the square around it.
+            expression_scale: Strength of the lips' motion.
+            batch_size: Frames that are waited for and drawn together: more take less time, and
+                come later.
+        """
+        self.fps = fps
+        self._cast, self._director = cast, director or LiveDirector(ControlSettings())
+        self._scale, self._batch = expression_scale, batch_size
+        canvas = cast.view if full else moved_inside(cast.view)
+        self._paste = None if canvas is None else PasteBack(canvas)
+        picture = cast.view.crop if canvas is None else canvas.image
+        self.size = picture.shape[1], picture.shape[0]
+        """Width and height of a frame."""
+        self.rate = 0
+        """Samples a second of the sound that is fed; 0 before the first."""
+        self._group = max(1, round(batch_size * MOTION_FPS / fps))  # frames of motion in a batch
+        self._solve = Solve(cast.view)
+        self._given = 0  # frames handed out
+        self._call = 0  # number of the last call that draws: iterators of earlier ones end
+        self._finished = False
+        self._last: Motion | None = None  # the row of motion that was shown last
+        self._bridge: Bridge | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start the steps at the next frame; what was under way in them is forgotten."""
+        spec = self._cast.generator.spec
+        self._resampler = _Resampler(self.rate or SPEECH_RATE)
+        self._hear = SpeechStream(self._cast.speech2landmarks.network, self._solve.rest)
+        self._solving = SolveStep(self._solve, _SOFTEN)
+        self._loudness = LoudnessStep() if spec.hears else None
+        self._resample = Resample(MOTION_FPS, self.fps)
+        # Rows that wait for those of the other steps.
+        self._points = np.zeros((0, *self._solve.rest.shape), np.float32)
+        self._controls = ControlTrack.neutral(0, MOTION_FPS)
+        self._levels = np.zeros((0, LOUDNESS_BANDS), np.float32)
+        self._motion = Motion.of(np.zeros((0, len(self._solve.rig.names))))  # from `_last` on
+        self._motion_start = 0  # number of its first row since the steps began
+        self._latents = np.zeros((0, spec.latent_size), np.float32)  # not drawn yet
+        self._start = self._given  # frame at which the steps began
+        self._sound = np.zeros(0, np.float32)  # of the frames that are not handed out
+        self._fed = self._taken = 0  # samples since the steps began: fed, and handed out
+        self._held = np.zeros(0, np.float32)  # at 16 kHz, not heard yet
+        self._steps = 0  # frames of motion heard since the steps began
+        self._late = max(self._hear.late, self._director.late) + self._solving.late
+
+    @property
+    def delay(self) -> Fraction:
+        """Seconds from the start of a frame's sound until the frame can be drawn."""
+        return (self._late + 1) / MOTION_FPS + (self._resample.late + self._batch - 1) / self.fps
+
+    def feed(self, samples: Sound, rate: int) -> Iterator[Piece]:
+        """Hear the next piece of sound.
+
+        It is heard at once; frames are drawn as the result is iterated over. What is not taken
+        comes with the next call.
+
+        Args:
+            samples: Mono, in [-1, 1].
+            rate: Samples a second; the same throughout a session.
+
+        Raises:
+            InputError: The rate changes, the sound is not mono or not finite, or the session has
+                been finished.
+        """  # noqa: DOC502 _checked raises it
+        samples = self._checked(samples, rate)
+        self._sound = np.concatenate([self._sound, samples])
+        self._fed += len(samples)
+        self._listen(self._resampler.feed(samples))
+        return self._drawn(self._batch)
+
+    def idle(self, frames: int) -> Iterator[Piece]:
+        """Live on while nobody speaks: as many frames of silence.
+
+        Raises:
+            InputError: The number is negative, or the session has been finished.
+        """
+        if frames < 0:
+            msg = f"{frames} idle frames cannot be drawn; ask for 0 or more"
+            raise InputError(msg)
+        rate = self.rate or SPEECH_RATE
+        position = Fraction(self._fed, rate) + frames / self.fps
+        return self.feed(np.zeros(max(0, int(position * rate) - self._fed), np.float32), rate)
+
+    def steer(self, settings: ControlSettings) -> None:
+        """Ask for another emotion, gaze, pose or blinking; it is reached smoothly.
+
+        Raises:
+            InputError: The session follows a plan.
+        """  # noqa: DOC502 the director raises it
+        self._director.steer(settings)
+
+    def interrupt(self) -> None:
+        """Forget all that was heard and not drawn; the mouth closes within 0.2 s, nothing jumps.
+
+        The next frames are silent; they come as soon as something is fed, or with `idle`.
+        """
+        self._require_open()
+        self._call += 1
+        if not self._fed:
+            return
+        self._director.interrupt()
+        self._begin()
+        self._bridge = None if self._last is None else Bridge(self._last)
+        # Filled with silence, so that frames come without waiting for the look-ahead again.
+        self._sound = np.zeros(samples_at(self._late, MOTION_FPS, self.rate), np.float32)
+        self._fed = len(self._sound)
+        self._listen(np.zeros(self._late * _FRAME, np.float32))
+
+    def finish(self) -> Iterator[Piece]:
+        """Draw the rest; the last frame covers the end of the sound.
+
+        Raises:
+            InputError: The session has been finished already.
+        """  # noqa: DOC502 _require_open raises it
+        self._require_open()
+        self._finished = True
+        if not self._fed:
+            return iter(())
+        self._listen(self._resampler.finish(), rest=True)
+        self._points = np.concatenate([self._points, self._hear.finish()])
+        self._controls = joined([self._controls, self._director.finish()])
+        if self._loudness is not None:
+            self._levels = np.concatenate([self._levels, self._loudness.finish()])
+        self._advance()
+        self._decide(self._solving.finish())
+        total = frames_for(Fraction(self._fed, self.rate), self.fps)
+        self._latents = np.concatenate([self._latents, self._resample.finish(total)])
+        return self._drawn(1)
+
+    def _checked(self, samples: Sound, rate: int) -> Sound:
+        self._require_open()
+        samples = np.asarray(samples, np.float32)
+        if samples.ndim != 1 or not np.isfinite(samples).all():
+            msg = (
+                f"the sound has the shape {samples.shape}; expected mono samples that are finite "
+                "numbers in [-1, 1]; mix channels down first"
+            )
+            raise InputError(msg)
+        if rate <= 0 or (self.rate and rate != self.rate):
+            msg = (
+                f"the sound is of {rate} Hz, the session began with {self.rate} Hz; feed one rate, "
+                "above 0, throughout a session"
+            )
+            raise InputError(msg)
+        if not self.rate:
+            self.rate, self._resampler = rate, _Resampler(rate)
+        return samples
+
+    def _require_open(self) -> None:
+        if self._finished:
+            msg = "the session has been finished; begin another one with avatar.session()"
+            raise InputError(msg)
+
+    def _listen(self, speech: Sound, *, rest: bool = False) -> None:
+        """Take 16 kHz samples; hear them, and decide what can be decided by now.
+
+        A step of the network costs hardly less than several at once, and frames are drawn in
+        batches: so sound is held back until it completes one, which delays nothing.
+        """
+        self._held = np.concatenate([self._held, speech])
+        steps = len(self._held) // _FRAME
+        ready = self._steps + steps - self._late  # frames that this sound would complete
+        whole = steps - ready % self._group if ready >= self._group else 0
+        heard = len(self._held) if rest else max(whole, 0) * _FRAME
+        speech, self._held = np.split(self._held, [heard])
+        self._steps += heard // _FRAME
+        if not heard:
+            return
+        self._points = np.concatenate([self._points, self._hear.feed(speech)])
+        self._controls = joined([self._controls, self._director.feed(speech)])
+        if self._loudness is not None:
+            self._levels = np.concatenate([self._levels, self._loudness.feed(speech)])
+        self._advance()
+
+    def _advance(self) -> None:
+        """Solve the rows for which both landmarks and controls are there."""
+        rows = min(len(self._points), len(self._controls))
+        points = self._solve.rest + self._scale * (self._points[:rows] - self._solve.rest)
+        track = LandmarkTrack(points=points.astype(np.float32), fps=MOTION_FPS)
+        controls = cut(self._controls, slice(rows))
+        self._points, self._controls = self._points[rows:], cut(self._controls, slice(rows, None))
+        if rows:
+            self._decide(self._solving.feed((track, controls)))
+
+    def _decide(self, motion: Motion) -> None:
+        """Turn motion into latents at the session's rate."""
+        if not len(motion):
+            return
+        if self._bridge is not None:
+            motion = self._bridge(motion)
+            self._bridge = None if self._bridge.done else self._bridge
+        levels = None
+        if self._loudness is not None:
+            levels, self._levels = self._levels[: len(motion)], self._levels[len(motion) :]
+        latents = self._cast.generator.drive(self._cast.state, motion, levels)
+        self._motion = joined([self._motion, motion])
+        self._latents = np.concatenate([self._latents, self._resample.feed(latents)])
+
+    def _drawn(self, batch: int) -> Iterator[Piece]:
+        """Draw what is decided, in whole batches; what is not taken stays for the next call."""
+        self._call += 1
+        cast, call = self._cast, self._call
+        count = len(self._latents) // batch * batch
+        chunk = max(1, min(_AT_ONCE, count // cast.drawers.count))
+        latents = self._latents[:count]
+        for crops in cast.drawers.draw(cast.generator, cast.state, latents, chunk):
+            # A large picture is put together a few frames at a time, so that memory stays small.
+            at_once = max(1, _PASTED_BYTES // (3 * self.size[0] * self.size[1]))
+            for first in range(0, len(crops), at_once):
+                if call != self._call:
+                    return
+                yield self._piece(crops[first : first + at_once])
+
+    def _piece(self, crops: Frames) -> Piece:
+        frames = crops if self._paste is None else self._paste(crops)
+        start, self._given = self._given, self._given + len(frames)
+        self._latents = self._latents[len(frames) :]
+        shown = self._given - self._start
+        last = self._finished and not len(self._latents)
+        end = self._fed if last else min(samples_at(shown, self.fps, self.rate), self._fed)
+        samples, self._sound = np.split(self._sound, [end - self._taken])
+        self._taken = end
+        row = int((shown - 1) * MOTION_FPS / self.fps) - self._motion_start
+        row = min(row, len(self._motion) - 1)
+        self._last = cut(self._motion, slice(row, row + 1))
+        self._motion = cut(self._motion, slice(row, None))
+        self._motion_start += row
+        return Piece(frames=frames, start=start, samples=samples)
+
+
+class _Resampler:
+    """Brings sound to 16 kHz piece by piece."""
+
+    def __init__(self, rate: int) -> None:
+        self._stream = (
+            None if rate == SPEECH_RATE else soxr.ResampleStream(rate, SPEECH_RATE, 1, "float32")
+        )
+
+    def feed(self, samples: Sound) -> Sound:
+        return samples if self._stream is None else self._stream.resample_chunk(samples)
+
+    def finish(self) -> Sound:
+        nothing = np.zeros(0, np.float32)
+        return nothing if self._stream is None else self._stream.resample_chunk(nothing, last=True)
