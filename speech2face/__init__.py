@@ -17,19 +17,25 @@ if TYPE_CHECKING:
         Speech2FaceWarning,
         WeightsError,
     )
-    from speech2face.jobs.animate import Clip, Progress, Speech2Face
+    from speech2face.jobs.animate import Speech2Face
+    from speech2face.jobs.avatar import Avatar
+    from speech2face.jobs.clip import Clip, Progress
     from speech2face.jobs.settings import Settings
+    from speech2face.session import Piece, Session
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Avatar",
     "Clip",
     "DeviceError",
     "InputError",
     "MediaError",
     "NoFaceError",
     "OutputError",
+    "Piece",
     "Progress",
+    "Session",
     "Settings",
     "Speech2Face",
     "Speech2FaceError",
@@ -38,8 +44,9 @@ __all__ = [
     "__version__",
 ]
 
-_HOMES: dict[str, str] = dict.fromkeys(("Clip", "Progress", "Speech2Face"), "jobs.animate")
-_HOMES |= {"Settings": "jobs.settings"}
+_HOMES: dict[str, str] = {"Speech2Face": "jobs.animate", "Avatar": "jobs.avatar"}
+_HOMES |= {"Clip": "jobs.clip", "Progress": "jobs.clip", "Settings": "jobs.settings"}
+_HOMES |= {"Piece": "session", "Session": "session"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for

@@ -13,14 +13,14 @@ sound was cut. Between turns `idle` keeps the face alive; `interrupt` forgets wh
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import soxr
 from jaxtyping import Float, UInt8
 
-from speech2face.controls.director import ControlSettings
 from speech2face.controls.live import LiveDirector
+from speech2face.controls.settings import ControlSettings
 from speech2face.errors import InputError
 from speech2face.face.paste import PasteBack
 from speech2face.face.view import View, moved_inside
@@ -44,7 +44,7 @@ _AT_ONCE = 8
 """Frames drawn as one batch at most."""
 _PASTED_BYTES = 64_000_000
 
-Sound = Float[np.ndarray, " samples"]
+Sound = Float[np.ndarray, " _samples"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +59,12 @@ class Piece:
     """The sound of exactly these frames, as it was fed, at `Session.rate`."""
 
 
+@runtime_checkable
 class Director(Protocol):
     """Decides beside the words; `controls.live.LiveDirector`, or `Planned` where all is known."""
 
     late: int
+    """How many frames of sound beyond its own a row waits for."""
 
     def feed(self, samples: Sound) -> ControlTrack:
         """Hear samples at 16 kHz; return the rows that are known by now."""
@@ -114,8 +116,7 @@ class Planned:
     def _until(self, stop: int) -> ControlTrack:
         rows = np.arange(self._rows, max(stop, self._rows))
         self._rows = max(stop, self._rows)
-        rows = np.minimum(rows, len(self._controls) - 1)
-        return cut(self._controls, rows)  # pyright: ignore[reportArgumentType] - rows as indices
+        return cut(self._controls, np.minimum(rows, len(self._controls) - 1))
 
 
 @dataclass(frozen=True, kw_only=True)

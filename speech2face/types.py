@@ -114,8 +114,8 @@ class Face:
 _Track = TypeVar("_Track")
 
 
-def cut(track: _Track, rows: slice) -> _Track:
-    """Return some rows of a track; what is not an array, as its rate, stays."""
+def cut(track: _Track, rows: slice | np.ndarray) -> _Track:
+    """Return some rows of a track, by a slice, a mask or their numbers; its rate stays."""
     arrays = {name: part for name, part in vars(track).items() if isinstance(part, np.ndarray)}
     return replace(cast("Any", track), **{name: part[rows] for name, part in arrays.items()})
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import cv2
 import hypothesis
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from speech2face.face.view import View
     from speech2face.generators.base import Generator
     from speech2face.jobs.animate import Speech2Face
+    from speech2face.jobs.avatar import Parts
+    from speech2face.jobs.settings import Settings
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 _SIDE = 360
@@ -117,9 +119,15 @@ def engine() -> Speech2Face:
     """Load the shipped pipeline."""
     from speech2face.jobs.animate import Speech2Face
 
-    loaded = Speech2Face.from_pretrained("cpu")
-    loaded.generator = Remembering(loaded.generator)
-    return loaded
+    class Engine(Speech2Face):
+        known: ClassVar[dict[int, Remembering]] = {}
+
+        def parts(self, settings: Settings) -> Parts:
+            loaded = super().parts(settings)
+            generator = self.known.setdefault(id(loaded.generator), Remembering(loaded.generator))
+            return replace(loaded, generator=generator)
+
+    return Engine.from_pretrained("cpu")
 
 
 @dataclass(frozen=True, kw_only=True)

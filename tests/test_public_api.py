@@ -12,13 +12,16 @@ import speech2face
 REPOSITORY = Path(__file__).parents[1]
 
 PUBLIC_NAMES = [
+    "Avatar",
     "Clip",
     "DeviceError",
     "InputError",
     "MediaError",
     "NoFaceError",
     "OutputError",
+    "Piece",
     "Progress",
+    "Session",
     "Settings",
     "Speech2Face",
     "Speech2FaceError",

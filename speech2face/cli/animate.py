@@ -60,9 +60,7 @@ def animate(
         *places, output or Path(), settings, overwrite=overwrite, generator=settings.generator
     )
     ensure_calibrated(settings.generator, place, progress)
-    engine = Speech2Face.from_pretrained(
-        str(place), settings.generator, settings.tracker, settings.speech2landmarks
-    )
+    engine = Speech2Face.from_pretrained(str(place))
     typer.echo(f"speech2face: {settings.generator} on {place}", err=True)
     with reporter(progress) as report:
         engine.run(job, report)

@@ -20,7 +20,7 @@ from speech2face.cli.settings_options import with_settings
 from speech2face.jobs.settings import Settings
 
 if TYPE_CHECKING:
-    from speech2face.jobs.animate import Progress
+    from speech2face.jobs.clip import Progress
     from speech2face.jobs.preflight import Job
 
 _MEGA = 1_000_000
@@ -73,7 +73,8 @@ def benchmark(
             clock = _Clock()
             job = check(portrait, sound, output, settings, overwrite=True)
             clock.lap("preflight")
-            engine = Speech2Face.from_pretrained(device, settings.generator)
+            engine = Speech2Face.from_pretrained(device)
+            engine.parts(settings)
             clock.lap("load")
             engine.run(job, clock.ended)
             clock.lap("finish")

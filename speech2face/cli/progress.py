@@ -24,7 +24,7 @@ from rich.progress import Progress as Bars
 from speech2face.cli.options import ProgressKind
 
 if TYPE_CHECKING:
-    from speech2face.jobs.animate import Progress
+    from speech2face.jobs.clip import Progress
 
 Counted = Callable[[int, int, str], None]
 """Told how much of how much is done, and words about it."""

@@ -53,7 +53,7 @@ def landmarks(
     from speech2face.face.alignment import create_tracker
     from speech2face.face.likeness import Likeness
     from speech2face.face.rig import shipped_rig
-    from speech2face.jobs.animate import scaled
+    from speech2face.jobs.avatar import scaled
     from speech2face.media.audio import read_speech
     from speech2face.media.output import check_output
     from speech2face.stages.artifacts import save_track
@@ -154,7 +154,8 @@ def render(
     from speech2face.face.alignment import create_tracker
     from speech2face.generators.ahead import Drawers
     from speech2face.generators.registry import create
-    from speech2face.jobs.animate import Clip, at_rate
+    from speech2face.jobs.avatar import at_rate
+    from speech2face.jobs.clip import Clip
     from speech2face.jobs.provenance import SYNTHETIC_TAGS
     from speech2face.media.container import require_mp4_name
     from speech2face.media.encode import VideoWriter

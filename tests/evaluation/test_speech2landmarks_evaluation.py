@@ -27,6 +27,7 @@ from speech2face.evaluation.speech.streaming import pieces, streaming_table
 from speech2face.evaluation.speech.sync_network import SyncScorer, sync_table
 from speech2face.face.choose import prepare_view
 from speech2face.jobs.animate import Speech2Face
+from speech2face.jobs.settings import Settings
 from speech2face.media.encode import VideoWriter
 from speech2face.media.image import read_image
 from speech2face.models.speech2landmarks import Speech2LandmarksConfig, Speech2LandmarksNetwork
@@ -273,7 +274,7 @@ def test_clips_for_sheets_come_from_all_speakers_in_turn():
 
 
 def test_a_sheet_shows_every_frame_three_times(portrait: Path, engine: Speech2Face):
-    picture = prepare_view(read_image(portrait), engine.tracker, size=64)
+    picture = prepare_view(read_image(portrait), engine.parts(Settings()).tracker, size=64)
     frames = np.zeros((17, 64, 64, 3), np.uint8)
 
     drawn = sheet(Triple(rows=(frames, frames, frames), portrait=picture))

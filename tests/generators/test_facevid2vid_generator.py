@@ -230,10 +230,15 @@ def test_a_sadtalker_file_animates_without_further_steps(
     portrait: Path, speech: Path, tmp_path: Path, bring, probe: Callable
 ):
     path = bring("sad", sadtalker)
-    engine = Speech2Face.from_pretrained("cpu", "facevid2vid:sad")
+    engine = Speech2Face.from_pretrained("cpu")
     output = tmp_path / "talk.mp4"
 
-    clip = engine.animate(portrait, speech, output, settings=Settings(size=64, full=False))
+    clip = engine.animate(
+        portrait,
+        speech,
+        output,
+        settings=Settings(size=64, full=False, generator="facevid2vid:sad"),
+    )
 
     told = json.loads(output.with_suffix(".json").read_text())
     assert probe(output).frames == len(clip)

@@ -12,7 +12,9 @@ import pytest
 import soundfile
 
 from speech2face.errors import InputError, OutputError, Speech2FaceWarning
-from speech2face.jobs.animate import Progress, Speech2Face, scaled
+from speech2face.jobs.animate import Speech2Face
+from speech2face.jobs.avatar import scaled
+from speech2face.jobs.clip import Progress
 from speech2face.jobs.preflight import check, named
 from speech2face.jobs.settings import Settings, parse_colour
 from speech2face.landmarks import mouth_opening

@@ -106,7 +106,7 @@ def test_a_rolling_head_rolls_the_portrait_and_the_eyes_stay(
     video = rolling(tmp_path / "head.mp4", read_image(portrait), rolls)
     settings = ControlSettings(pose=str(video), pose_strength=0.5, gaze="camera", emotion="happy")
 
-    followed = follow_pose(settings, engine.tracker, 10)
+    followed = follow_pose(settings, engine.parts(Settings()).tracker, 10)
     track = direct(Speech(samples=np.zeros(6400, np.float32)), followed, 10)
 
     assert np.corrcoef(track.pose[:, 2], rolls)[0, 1] > 0.97
@@ -119,7 +119,7 @@ def test_a_rolling_head_rolls_the_portrait_and_the_eyes_stay(
 def test_settings_without_a_video_stay_as_they_are(engine: Speech2Face):
     settings = ControlSettings(pose="still")
 
-    assert follow_pose(settings, engine.tracker, 10) is settings
+    assert follow_pose(settings, engine.parts(Settings()).tracker, 10) is settings
 
 
 def test_a_video_without_a_face_is_refused(engine: Speech2Face, tmp_path: Path):
@@ -127,7 +127,7 @@ def test_a_video_without_a_face_is_refused(engine: Speech2Face, tmp_path: Path):
     video = write(tmp_path / "empty.mp4", [noise] * 3)
 
     with pytest.raises(NoFaceError, match=r"0 of 3 frames .* give another one"):
-        follow_pose(ControlSettings(pose=str(video)), engine.tracker, 10)
+        follow_pose(ControlSettings(pose=str(video)), engine.parts(Settings()).tracker, 10)
 
 
 def test_a_file_that_is_not_there_and_a_timeline_are_refused(tmp_path: Path):

@@ -73,7 +73,8 @@ class Stage:
     ) -> list[dict[str, Cell]]:
         """Write a sheet of a turning head, one row a generator, and measure who is still seen."""
         image = read_image(portrait)
-        cut = prepare_view(image, self._engine.tracker, size=self._settings.size)
+        tracker = self._engine.parts(self._settings).tracker
+        cut = prepare_view(image, tracker, size=self._settings.size)
         zero = np.zeros((len(_YAWS), len(self._rig.names)), np.float32)
         pose = np.array([[yaw, 0, 0] for yaw in _YAWS], np.float32)
         motion = Motion.of(zero, pose=pose)

@@ -18,7 +18,7 @@ from speech2face.errors import InputError
 from speech2face.evaluation.sheets import around, grid, tile
 from speech2face.face.choose import prepare_view
 from speech2face.face.view import View
-from speech2face.jobs.animate import Speech2Face
+from speech2face.jobs.avatar import Parts
 from speech2face.media.encode import VideoWriter
 from speech2face.media.image import write_png
 from speech2face.media.video import VideoReader
@@ -67,11 +67,11 @@ def choose(clips: Sequence[Stretch], count: int) -> list[Stretch]:
     return list({clip.name: clip for clip in turns}.values())[:count]
 
 
-def render(engine: Speech2Face, stage: Speech2Landmarks, clip: Stretch, video: Path) -> Triple:
+def render(parts: Parts, stage: Speech2Landmarks, clip: Stretch, video: Path) -> Triple:
     """Draw a clip from its sound and from its real landmarks, on its own first frame.
 
     Args:
-        engine: Whose tracker and generator are used.
+        parts: Whose tracker and generator are used.
         stage: Whose landmarks the second row shows.
         clip: The prepared clip.
         video: Its recording.
@@ -86,20 +86,20 @@ def render(engine: Speech2Face, stage: Speech2Landmarks, clip: Stretch, video: P
             "the same; prepare the corpus again"
         )
         raise InputError(msg)
-    portrait = prepare_view(recorded[0], engine.tracker, size=_SIDE, force=True)
+    portrait = prepare_view(recorded[0], parts.tracker, size=_SIDE, force=True)
     rest = portrait.likeness.rest
     said = stage(Speech(samples=clip.samples), rest).points[: len(clip)]
-    state = engine.generator.encode([portrait])
+    state = parts.generator.encode([portrait])
     drawn = []
     for points in (said, rest + clip.offsets):
         track = LandmarkTrack(points=points.astype(np.float32), fps=timing.MOTION_FPS)
         calm = ControlTrack.neutral(len(clip), timing.MOTION_FPS)
-        latents = landmarks2latents(engine.generator, state, portrait, track, calm)
-        parts = [
-            engine.generator.render(state, latents.values[first : first + 16])
+        latents = landmarks2latents(parts.generator, state, portrait, track, calm)
+        chunks = [
+            parts.generator.render(state, latents.values[first : first + 16])
             for first in range(0, len(clip), 16)
         ]
-        drawn.append(np.concatenate(parts))
+        drawn.append(np.concatenate(chunks))
     real = np.stack([
         cv2.warpAffine(frame, portrait.to_crop, (_SIDE, _SIDE), flags=cv2.INTER_AREA)
         for frame in recorded[: len(clip)]
@@ -128,7 +128,7 @@ def _lips(portrait: View) -> Float[np.ndarray, "points 2"]:
 
 
 def write_sheets(
-    engine: Speech2Face,
+    parts: Parts,
     stage: Speech2Landmarks,
     clips: Sequence[Stretch],
     data: Path,
@@ -137,7 +137,7 @@ def write_sheets(
     """Write for every clip a PNG of all frames and an MP4 of the three side by side, with sound.
 
     Args:
-        engine: Tracker and generator.
+        parts: Tracker and generator.
         stage: What is looked at.
         clips: Held-out clips.
         data: The folder that holds grid/.
@@ -151,7 +151,7 @@ def write_sheets(
     for clip in clips:
         speaker, stem = clip.name.split("_", 1)
         video = data / "grid" / speaker / f"{stem}.mp4"
-        triple = render(engine, stage, clip, video)
+        triple = render(parts, stage, clip, video)
         path = out / f"{clip.name}.png"
         write_png(path, sheet(triple), overwrite=True)
         written.append(path)

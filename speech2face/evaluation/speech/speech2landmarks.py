@@ -234,11 +234,12 @@ def draw(case: Case, count: int, generator: str, out: Path | None) -> None:
         write_sheets,
     )
     from speech2face.jobs.animate import Speech2Face  # noqa: PLC0415
+    from speech2face.jobs.settings import Settings  # noqa: PLC0415
 
     recipe = read_recipe(case.recipe) if case.recipe else Recipe()
     clips = choose(material(case, recipe)[1], count)
-    engine = Speech2Face.from_pretrained("cpu", generator)
-    written = write_sheets(engine, load_stage(case.weights), clips, case.data, out)
+    parts = Speech2Face.from_pretrained("cpu").parts(Settings(generator=generator))
+    written = write_sheets(parts, load_stage(case.weights), clips, case.data, out)
     print("\n".join(map(str, written)))  # noqa: T201 - the command's result
 
 

@@ -1,0 +1,157 @@
+"""An avatar: a portrait that was looked at and encoded once, to say any number of things."""
+
+import warnings
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from speech2face.controls.director import direct
+from speech2face.controls.live import LiveDirector
+from speech2face.errors import Speech2FaceWarning
+from speech2face.face.track import FaceTracker
+from speech2face.face.view import View
+from speech2face.generators.ahead import Drawers
+from speech2face.generators.base import Generator
+from speech2face.jobs.clip import Clip, Progress, Report, silent
+from speech2face.jobs.pose_video import follow_pose
+from speech2face.jobs.settings import Settings
+from speech2face.session import Cast, Planned, Session
+from speech2face.signals import resample
+from speech2face.stages.landmarks2latents import landmarks2latents
+from speech2face.stages.speech2landmarks import Speech2Landmarks
+from speech2face.timing import MOTION_FPS, SPEECH_RATE, frames_for
+from speech2face.types import LandmarkTrack, LatentTrack, Speech
+
+_MOVING = 0.03
+"""Landmarks that move by less than this share of the distance between the eyes say nothing: the
+network gives up to 0.027 for silence and noise, and 0.06 for a lone tone (measured)."""
+
+_FRAME = SPEECH_RATE // MOTION_FPS.numerator
+"""Samples of a frame of motion."""
+_LIVE_BATCH = 4
+"""Frames of a session that are waited for and drawn together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The networks that settings ask for, loaded once."""
+
+    tracker: FaceTracker
+    speech2landmarks: Speech2Landmarks
+    generator: Generator[Any]
+    drawers: Drawers
+    """Threads of the generator."""
+
+
+class Avatar:
+    """One portrait; sessions and clips of it share what was encoded."""
+
+    def __init__(self, view: View, parts: Parts, settings: Settings) -> None:
+        """Encode a view.
+
+        Args:
+            view: The portrait with its chosen face.
+            parts: Loaded networks.
+            settings: What sessions and clips are like unless they are given settings of their own.
+        """
+        self.view, self.settings = view, settings
+        self._parts = parts
+        self._state = parts.generator.encode([view])
+
+    def session(self, settings: Settings | None = None, *, plan: Speech | None = None) -> Session:
+        """Begin to speak with sound that is still to come.
+
+        Args:
+            settings: What the face does; size, choice of the face and generator stay the avatar's.
+            plan: The whole sound, where it is known: head, blinks and gaze are then planned as for
+                a file; without it they are decided live, with a fixed look-ahead.
+
+        Raises:
+            InputError: A setting cannot be used.
+        """  # noqa: DOC502 the parts raise it
+        settings = settings or self.settings
+        parts = self._parts
+        cast = Cast(
+            view=self.view, state=self._state, generator=parts.generator, drawers=parts.drawers,
+            speech2landmarks=parts.speech2landmarks,
+        )  # fmt: skip
+        frames = None if plan is None else max(1, -(-len(plan.samples) // _FRAME))
+        settings = follow_pose(settings, parts.tracker, frames or _FOLLOWED)
+        if plan is None or frames is None:
+            director = LiveDirector(settings)
+        else:
+            director = Planned(direct(plan, settings, frames, MOTION_FPS))
+        return Session(
+            cast, director, fps=settings.rate, full=settings.full,
+            expression_scale=settings.expression_scale, batch_size=_LIVE_BATCH,
+        )  # fmt: skip
+
+    def clip(
+        self,
+        speech: Speech,
+        duration: Fraction,
+        settings: Settings | None = None,
+        report: Report = silent,
+        *,
+        name: str = "the sound",
+    ) -> Clip:
+        """Plan the motion for a whole sound; frames are drawn when they are asked for.
+
+        Args:
+            speech: The sound as the networks hear it.
+            duration: Its exact length in seconds.
+            settings: What the face does; size, choice of the face and generator stay the avatar's.
+            report: Called whenever a stage has ended.
+            name: What to call the sound in warnings.
+        """
+        settings = settings or self.settings
+        latents = self._plan(speech, settings, report, name)
+        frames = frames_for(duration, settings.rate)
+        latents = at_rate(latents, settings, min(frames, settings.preview or frames))
+        parts = self._parts
+        return Clip(
+            self.view, self._state, latents, parts.generator, parts.drawers, settings, report
+        )
+
+    def _plan(self, speech: Speech, settings: Settings, report: Report, name: str) -> LatentTrack:
+        """Hear the speech and decide the motion; the sound is let go of afterwards."""
+        parts, rest = self._parts, self.view.likeness.rest
+
+        def ended(stage: str) -> None:
+            report(Progress(stage=stage, done=1, total=1))
+
+        track = parts.speech2landmarks(speech, rest)
+        if np.abs(track.points - rest).max() < _MOVING:
+            note = f"no speech was found in {name}; the mouth stays at rest"
+            warnings.warn(note, Speech2FaceWarning, stacklevel=4)
+        ended("landmarks")
+        followed = follow_pose(settings, parts.tracker, len(track))
+        controls = direct(speech, followed, len(track), track.fps)
+        ended("controls")
+        track = scaled(track, rest, settings.expression_scale)
+        latents = landmarks2latents(
+            parts.generator, self._state, self.view, track, controls, speech
+        )
+        ended("latents")
+        return latents
+
+
+_FOLLOWED = 60 * MOTION_FPS.numerator
+"""Frames of a video whose head leads a live session: they are played to and fro."""
+
+
+def scaled(track: LandmarkTrack, rest: Float[np.ndarray, "70 3"], strength: float) -> LandmarkTrack:
+    """Make the motion away from the resting face stronger or weaker."""
+    if strength == 1:
+        return track
+    points = rest + strength * (track.points - rest)
+    return replace(track, points=points.astype(np.float32))
+
+
+def at_rate(latents: LatentTrack, settings: Settings, frames: int) -> LatentTrack:
+    """Bring latents to the rate of the video: motion is resampled, frames never are."""
+    values = resample(latents.values, latents.fps, settings.rate, frames)
+    return replace(latents, values=values, fps=settings.rate)
