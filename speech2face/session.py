@@ -44,7 +44,7 @@ _AT_ONCE = 8
 """Frames drawn as one batch at most."""
 _PASTED_BYTES = 64_000_000
 
-Sound = Float[np.ndarray, " _samples"]
+Samples = Float[np.ndarray, " _samples"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Piece:
     """RGB."""
     start: int
     """Number of the first frame, counted from the start of the session at `Session.fps`."""
-    samples: Sound
+    samples: Samples
     """The sound of exactly these frames, as it was fed, at `Session.rate`."""
 
 
@@ -66,7 +66,7 @@ class Director(Protocol):
     late: int
     """How many frames of sound beyond its own a row waits for."""
 
-    def feed(self, samples: Sound) -> ControlTrack:
+    def feed(self, samples: Samples) -> ControlTrack:
         """Hear samples at 16 kHz; return the rows that are known by now."""
         ...
 
@@ -92,7 +92,7 @@ class Planned:
         """Take the plan, at 25 rows a second; beyond its end the last row holds."""
         self._controls, self._samples, self._rows = controls, 0, 0
 
-    def feed(self, samples: Sound) -> ControlTrack:
+    def feed(self, samples: Samples) -> ControlTrack:
         """Return the rows of frames that are complete."""
         self._samples += len(samples)
         return self._until(self._samples // _FRAME)
@@ -201,7 +201,7 @@ class Session:
         """Seconds from the start of a frame's sound until the frame can be drawn."""
         return (self._late + 1) / MOTION_FPS + (self._resample.late + self._batch - 1) / self.fps
 
-    def feed(self, samples: Sound, rate: int) -> Iterator[Piece]:
+    def feed(self, samples: Samples, rate: int) -> Iterator[Piece]:
         """Hear the next piece of sound.
 
         It is heard at once; frames are drawn as the result is iterated over. What is not taken
@@ -280,7 +280,7 @@ class Session:
         self._latents = np.concatenate([self._latents, self._resample.finish(total)])
         return self._drawn(1)
 
-    def _checked(self, samples: Sound, rate: int) -> Sound:
+    def _checked(self, samples: Samples, rate: int) -> Samples:
         self._require_open()
         samples = np.asarray(samples, np.float32)
         if samples.ndim != 1 or not np.isfinite(samples).all():
@@ -304,7 +304,7 @@ class Session:
             msg = "the session has been finished; begin another one with avatar.session()"
             raise InputError(msg)
 
-    def _listen(self, speech: Sound, *, rest: bool = False) -> None:
+    def _listen(self, speech: Samples, *, rest: bool = False) -> None:
         """Take 16 kHz samples; hear them, and decide what can be decided by now.
 
         A step of the network costs hardly less than several at once, and frames are drawn in
@@ -389,9 +389,9 @@ class _Resampler:
             None if rate == SPEECH_RATE else soxr.ResampleStream(rate, SPEECH_RATE, 1, "float32")
         )
 
-    def feed(self, samples: Sound) -> Sound:
+    def feed(self, samples: Samples) -> Samples:
         return samples if self._stream is None else self._stream.resample_chunk(samples)
 
-    def finish(self) -> Sound:
+    def finish(self) -> Samples:
         nothing = np.zeros(0, np.float32)
         return nothing if self._stream is None else self._stream.resample_chunk(nothing, last=True)
