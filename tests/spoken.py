@@ -6,7 +6,27 @@ import numpy as np
 
 from speech2face import landmarks
 from speech2face.face.rig import load_rig
+from speech2face.models.hearing import HearingConfig
+from speech2face.models.speech2landmarks import Speech2LandmarksConfig
 from speech2face.training.speech.data import STEP, Stretch, write_stretch
+
+TINY_HEARING = HearingConfig(width=16, heads=2, layers=2, ahead=(2, 1), behind=6)
+TINY_LIPS = Speech2LandmarksConfig(
+    hearing=TINY_HEARING, channels=8, hidden=12, condition=4, members=1
+)
+"""Answers 80 ms late: two steps."""
+TINY_LIPS_TOML = """[network]
+members = 1
+channels = 8
+hidden = 12
+condition = 4
+[network.hearing]
+width = 16
+heads = 2
+layers = 2
+ahead = [2, 1]
+behind = 6
+"""
 
 
 def rest_face() -> np.ndarray:

@@ -22,6 +22,8 @@ class Corpus(StrEnum):
     GRID = "grid"
     FACEGOOD = "facegood"
     SYNTHETIC = "synthetic"
+    NATURAL = "natural"
+    VOICES = "voices"
     FACES = "faces"
 
 

@@ -1,14 +1,15 @@
 """Speech2Landmarks: log-mel frames in, movements of lips and jaw out, never looking far ahead.
 
-Everything is causal. The network answers `delay` steps late, which is all the future it ever sees:
-a step is 40 ms of sound, so frame i of the face is known when the sound has reached
-(i + 1 + delay) * 40 ms. Because of that a sound can be fed in chunks of any number of steps and the
-result is the same as in one piece.
+A speech encoder (`hearing`) hears the sound; small recurrent networks turn its features and the
+spectrum into movements. Everything is causal. The network answers `delay` steps late, which is all
+the future it ever sees: a step is 40 ms of sound, so frame i of the face is known when the sound
+has reached (i + 1 + delay) * 40 ms. Because of that a sound can be fed in chunks of any number of
+steps and the result is the same as in one piece.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -18,10 +19,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from speech2face.errors import InputError
-from speech2face.models.mel import Level, MelConfig
+from speech2face.models.hearing import (
+    MEL_PER_POSITION,
+    ExpectedLevel,
+    HearingConfig,
+    HearingNetwork,
+    HearingState,
+    hearing_mel,
+)
+from speech2face.models.mel import MelConfig
 
 MEL_PER_STEP = 4
 """Mel frames of 10 ms in a step of 40 ms."""
+_POSITIONS = MEL_PER_STEP // MEL_PER_POSITION
+"""Positions of the encoder in a step."""
 
 MOVING = (*range(17), *range(48, 68))
 """The landmarks that speech moves: jaw line and lips. The others are left to the controls."""
@@ -38,25 +49,21 @@ PHONE_CLASSES = (
 class Speech2LandmarksConfig:
     """Sizes of the network; they are stored with its weights and never change after training."""
 
-    bands: int = 80
-    """Mel bands."""
-    high: float = 7600.0
-    """Upper edge of the last band, Hz; below 3500 a telephone sounds like the original."""
-    channels: int = 192
+    hearing: HearingConfig = field(default_factory=HearingConfig)
+    """Of the speech encoder; how late its features are is how late the answer is."""
+    channels: int = 128
     """Of the convolutions."""
-    hidden: int = 256
+    hidden: int = 192
     """Of the recurrent layers."""
-    layers: int = 2
+    layers: int = 1
     """Recurrent layers."""
-    dilations: tuple[int, ...] = (1, 2, 4)
+    dilations: tuple[int, ...] = (1, 2)
     """Of the convolutions at 25 steps a second."""
     condition: int = 32
     """Size of what emotion and rest landmarks are turned into."""
-    delay: int = 4
-    """Steps of 40 ms by which the answer is late: look-ahead, with the step itself, of 200 ms."""
-    dropout: float = 0.2
+    dropout: float = 0.3
     """While training only."""
-    members: int = 1
+    members: int = 3
     """Networks of these sizes whose answers are averaged. What each has learnt of its few people
     alone averages out, which helps with people that none has heard."""
 
@@ -67,12 +74,21 @@ class Speech2LandmarksConfig:
             InputError: A size is not positive.
         """
         object.__setattr__(self, "dilations", tuple(self.dilations))
-        sizes = (
-            self.bands, self.channels, self.hidden, self.layers, self.condition, self.members,
-        )  # fmt: skip
-        if min(*sizes, *self.dilations) < 1 or self.delay < 0:
+        sizes = (self.channels, self.hidden, self.layers, self.condition, self.members)
+        if min(*sizes, *self.dilations) < 1:
             msg = f"the sizes of a Speech2Landmarks network must be positive, got {self}"
             raise InputError(msg)
+        if self.hearing.late % _POSITIONS:
+            msg = (
+                f"the hearing answers {self.hearing.late} positions late; expected a multiple of "
+                f"{_POSITIONS}, which is one step; change its look-ahead"
+            )
+            raise InputError(msg)
+
+    @property
+    def delay(self) -> int:
+        """Steps of 40 ms by which the answer is late."""
+        return self.hearing.late // _POSITIONS
 
 
 class Condition(NamedTuple):
@@ -97,6 +113,9 @@ class Answer(NamedTuple):
 
 State = list[Tensor]
 """All that the network remembers between two chunks."""
+
+_SILENT = -2.0
+"""What the spectrum of silence is brought to."""
 
 
 class CausalConv(nn.Module):
@@ -130,25 +149,17 @@ class CausalConv(nn.Module):
         return functional.gelu(self.norm(convolved)), joined[:, :, joined.shape[2] - self.past :]
 
 
-class Speech2LandmarksNetwork(nn.Module):
-    """Causal convolutions, a recurrent network, FiLM by rest landmarks and emotion, three heads."""
-
-    rest_mean: Tensor
-    rest_scale: Tensor
-    offset_scale: Tensor
-    gain: Tensor
+class Lips(nn.Module):
+    """One network from features and spectrum to movements: the part that learns."""
 
     def __init__(self, config: Speech2LandmarksConfig) -> None:
-        """Build the layers; buffers hold the statistics that training measured."""
+        """Build the layers."""
         super().__init__()
-        self.config: Speech2LandmarksConfig = config
         width, points = config.channels, len(MOVING) * 3
-        self.level: Level = Level()
-        self.front: nn.ModuleList = nn.ModuleList([
-            CausalConv(config.bands, width, kernel=5),
-            CausalConv(width, width, kernel=5, stride=2),
-            CausalConv(width, width, kernel=5, stride=2),
-        ])  # fmt: skip
+        self.config: Speech2LandmarksConfig = config
+        self.features: nn.Linear = nn.Linear(config.hearing.width * _POSITIONS, width)
+        self.spectrum: nn.Linear = nn.Linear(config.hearing.bands * MEL_PER_STEP, width)
+        self.norm: nn.LayerNorm = nn.LayerNorm(width)
         self.context: nn.ModuleList = nn.ModuleList(
             CausalConv(width, width, kernel=3, dilation=dilation) for dilation in config.dilations
         )
@@ -169,32 +180,82 @@ class Speech2LandmarksNetwork(nn.Module):
         for layer in (self.film, self.emotion):
             nn.init.zeros_(layer.weight)
         nn.init.zeros_(self.film.bias)
+
+    def convs(self) -> list[CausalConv]:
+        """Return the convolutions over steps."""
+        return [conv for conv in self.context if isinstance(conv, CausalConv)]
+
+    def start(self, like: Float[Tensor, "batch some size"]) -> State:
+        """Return the memory before the first step."""
+        wide = like.new_zeros(len(like), 1, self.config.channels)
+        hidden = like.new_zeros(len(like), self.config.layers, self.config.hidden)
+        return [*(conv.start(wide) for conv in self.convs()), hidden]
+
+    def forward(
+        self,
+        features: Float[Tensor, "batch steps size"],
+        spectrum: Float[Tensor, "batch steps bands"],
+        shape: Float[Tensor, "batch coordinates"],
+        emotion: Float[Tensor, "batch 8"],
+        past: State,
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], State]:
+        """Return scaled movements, speech and phones of every step, and the new memory."""
+        frames = self.features(self.dropout(features)) + self.spectrum(self.dropout(spectrum))
+        frames = functional.gelu(self.norm(frames))
+        after: State = []
+        for conv, before in zip(self.convs(), past[:-1], strict=True):
+            new, memory = conv(frames, before)
+            frames = frames + new
+            after.append(memory)
+        heard, hidden = self.recurrent(
+            self.dropout(frames),
+            rearrange(past[-1], "batch layer size -> layer batch size").contiguous(),
+        )
+        after.append(rearrange(hidden, "layer batch size -> batch layer size"))
+        heard = self.dropout(heard)
+        scale, shift = self.film(torch.tanh(self.rest(shape) + self.emotion(emotion))).chunk(2, -1)
+        felt = heard * (1 + scale[:, None]) + shift[:, None]
+        return (self.movement(felt), self.speech(heard)[..., 0], self.phones(heard)), after
+
+
+class Speech2LandmarksNetwork(nn.Module):
+    """A hearing, and one or more `Lips` that follow what it hears."""
+
+    rest_mean: Tensor
+    rest_scale: Tensor
+    offset_scale: Tensor
+    feature_mean: Tensor
+    feature_scale: Tensor
+    gain: Tensor
+
+    def __init__(self, config: Speech2LandmarksConfig) -> None:
+        """Build the layers; buffers hold the statistics that training measured."""
+        super().__init__()
+        self.config: Speech2LandmarksConfig = config
+        points = len(MOVING) * 3
+        self.level: ExpectedLevel = ExpectedLevel()
+        self.hearing: HearingNetwork = HearingNetwork(config.hearing)
+        # It has learnt from far more speech than lips can be learnt from.
+        self.hearing.requires_grad_(requires_grad=False)
+        self.lips: nn.ModuleList = nn.ModuleList(Lips(config) for _ in range(config.members))
         self.register_buffer("rest_mean", torch.zeros(points))
         self.register_buffer("rest_scale", torch.ones(points))
         self.register_buffer("offset_scale", torch.ones(points))
+        self.register_buffer("feature_mean", torch.zeros(config.hearing.width))
+        self.register_buffer("feature_scale", torch.ones(config.hearing.width))
         self.register_buffer("gain", torch.ones(()))
-        self.others: nn.ModuleList = nn.ModuleList(
-            self._another() for _ in range(config.members - 1)
-        )
 
-    def _another(self) -> "Speech2LandmarksNetwork":
-        """Make a member that knows the same statistics, and stores them nowhere else."""
-        other = Speech2LandmarksNetwork(replace(self.config, members=1))
-        for name in ("rest_mean", "rest_scale", "offset_scale", "gain"):
-            other.register_buffer(name, getattr(self, name), persistent=False)
-        return other
-
-    def _convs(self) -> list[CausalConv]:
-        return [conv for conv in (*self.front, *self.context) if isinstance(conv, CausalConv)]
+    def _members(self) -> list[Lips]:
+        return [lips for lips in self.lips if isinstance(lips, Lips)]
 
     def start(self, mel: Float[Tensor, "batch frames bands"]) -> State:
-        """Give the state before a sound, of which `mel` holds at least the first frame."""
-        wide = mel.new_zeros(len(mel), 1, self.config.channels)
-        first = [self.level.start(mel)]
-        convs = [conv.start(wide) for conv in self._convs()]
-        hidden = mel.new_zeros(len(mel), self.config.layers, self.config.hidden)
-        own = [*first, *convs, hidden]
-        return own * (1 + len(self.others))
+        """Return the state before a sound, of which `mel` holds at least the first frame."""
+        return [*self.hearing.start(mel), *self._start_lips(mel)]
+
+    def _start_lips(self, mel: Float[Tensor, "batch frames bands"]) -> State:
+        silent = mel.new_full((len(mel), MEL_PER_STEP * self.config.delay, mel.shape[2]), _SILENT)
+        starts = [memory for lips in self._members() for memory in lips.start(mel)]
+        return [self.level.start(mel), silent, *starts]
 
     def forward(
         self,
@@ -213,80 +274,89 @@ class Speech2LandmarksNetwork(nn.Module):
             The answer to each step and the state for the next chunk.
         """
         past = self.start(mel) if state is None else state
-        if not self.others:
-            return self._hear(mel, condition, past)
-        members = [self._hear, *(other._hear for other in self._members())]  # noqa: SLF001
-        size = len(past) // len(members)
-        pasts = [past[i * size : (i + 1) * size] for i in range(len(members))]
-        if self.training:
-            return self._learn_apart(members, mel, condition, pasts)
-        heard = [hear(mel, condition, own) for hear, own in zip(members, pasts, strict=True)]
-        answers, after = zip(*heard, strict=True)
-        return _together(answers), [memory for own in after for memory in own]
+        own = len(past) - self._remembered()
+        features, heard = self.hear(mel, past[:own])
+        answer, after = self.follow(mel, features, condition, past[own:])
+        return answer, [*heard, *after]
 
-    def _members(self) -> list["Speech2LandmarksNetwork"]:
-        return [other for other in self.others if isinstance(other, Speech2LandmarksNetwork)]
+    def _remembered(self) -> int:
+        """Count the tensors that the lips remember."""
+        return 2 + len(self.lips) * (1 + len(self.config.dilations))
 
-    @staticmethod
-    def _learn_apart(
-        members: list[Callable[[Tensor, Condition, State], tuple[Answer, State]]],
-        mel: Tensor,
+    def hear(
+        self, mel: Float[Tensor, "batch frames bands"], state: HearingState | None = None
+    ) -> tuple[Float[Tensor, "batch positions width"], HearingState]:
+        """Return the encoder's features of a chunk, `delay` steps late, and its state."""
+        return self.hearing(mel, self.hearing.start(mel) if state is None else state)
+
+    def follow(
+        self,
+        mel: Float[Tensor, "batch frames bands"],
+        features: Float[Tensor, "batch positions width"],
         condition: Condition,
-        pasts: list[State],
+        state: State | None = None,
     ) -> tuple[Answer, State]:
-        """Let every member answer to its own examples only, so that they stay independent.
-
-        What is remembered afterwards is of those examples only: training hears no second chunk.
-
-        Raises:
-            InputError: There are fewer examples than members.
-        """
-        if len(mel) < len(members):
-            msg = f"{len(mel)} examples for {len(members)} members; expected one each, take more"
-            raise InputError(msg)
-        answers: list[Answer] = []
-        after: State = []
-        places = torch.arange(len(mel), device=mel.device).chunk(len(members))
-        for hear, own, past in zip(members, places, pasts, strict=True):
-            asked = Condition(*(part[own] for part in condition))
-            answer, memories = hear(mel[own], asked, [memory[own] for memory in past])
-            answers.append(answer)
-            after += memories
-        return Answer(*(torch.cat(parts) for parts in zip(*answers, strict=True))), after
-
-    def _hear(
-        self, mel: Float[Tensor, "batch frames bands"], condition: Condition, past: State
-    ) -> tuple[Answer, State]:
+        """Move the lips to a chunk that the hearing has heard; see `forward`."""
+        past = self._start_lips(mel) if state is None else state
         level, after_level = self.level(mel, past[0])
         # Decibels below the speaker's level, cut at -60 dB: nothing quieter is worth hearing.
-        frames = (mel - level[..., None]).clamp(min=-14) / 4 + 1.5
-        after = [after_level]
-        for conv, before in zip(self.front, past[1:4], strict=True):
-            frames, memory = conv(frames, before)
-            after.append(memory)
-        frames = self.dropout(frames)
-        for conv, before in zip(self.context, past[4:-1], strict=True):
-            new, memory = conv(frames, before)
-            frames = frames + new
-            after.append(memory)
-        heard, hidden = self.recurrent(
-            self.dropout(frames),
-            rearrange(past[-1], "batch layer size -> layer batch size").contiguous(),
-        )
-        after.append(rearrange(hidden, "layer batch size -> batch layer size"))
-        return self._answer(heard, condition), after
-
-    def _answer(self, heard: Float[Tensor, "batch steps hidden"], condition: Condition) -> Answer:
+        decibels = (mel - level[..., None]).clamp(min=-14) / 4 + 1.5
+        waiting = torch.cat([past[1], decibels], 1)
+        spectrum = rearrange(
+            waiting[:, : mel.shape[1]], "batch (steps n) bands -> batch steps (n bands)",
+            n=MEL_PER_STEP,
+        )  # fmt: skip
+        known = rearrange(
+            (features - self.feature_mean) / self.feature_scale,
+            "batch (steps n) width -> batch steps (n width)", n=_POSITIONS,
+        )  # fmt: skip
         shape = rearrange(condition.rest[:, list(MOVING)], "batch points xyz -> batch (points xyz)")
-        shape = self.rest((shape - self.rest_mean) / self.rest_scale)
-        scale, shift = self.film(torch.tanh(shape + self.emotion(condition.emotion))).chunk(2, -1)
-        felt = heard * (1 + scale[:, None]) + shift[:, None]
-        moved = self.movement(self.dropout(felt)) * self.offset_scale * self.gain
+        shape = (shape - self.rest_mean) / self.rest_scale
+        inputs = (known, spectrum, shape, condition.emotion)
+        members = self._members()
+        size = len(members[0].convs()) + 1
+        pasts = [past[2 + i * size : 2 + (i + 1) * size] for i in range(len(members))]
+        said = _apart(members, inputs, pasts) if self.training else [
+            lips(*inputs, own) for lips, own in zip(members, pasts, strict=True)
+        ]  # fmt: skip
+        answers = [self._answer(*heads) for heads, _ in said]
+        memories = [memory for _, own in said for memory in own]
+        answer = (
+            Answer(*(torch.cat(parts) for parts in zip(*answers, strict=True)))
+            if self.training
+            else _together(answers)
+        )
+        return answer, [after_level, waiting[:, mel.shape[1] :], *memories]
+
+    def _answer(self, moved: Tensor, speech: Tensor, phones: Tensor) -> Answer:
+        moved = moved * self.offset_scale * self.gain
         offsets = moved.new_zeros(*moved.shape[:2], 70, 3)
         offsets[:, :, list(MOVING)] = rearrange(
             moved, "batch steps (points xyz) -> batch steps points xyz", xyz=3
         )
-        return Answer(offsets, self.speech(heard)[..., 0], self.phones(heard))
+        return Answer(offsets, speech, phones)
+
+
+def _apart(
+    members: list[Lips], inputs: tuple[Tensor, ...], pasts: list[State]
+) -> list[tuple[tuple[Tensor, Tensor, Tensor], State]]:
+    """Let every member answer to its own examples only, so that they stay independent.
+
+    What is remembered afterwards is of those examples only: training hears no second chunk.
+
+    Raises:
+        InputError: There are fewer examples than members.
+    """
+    count = len(inputs[0])
+    if count < len(members):
+        msg = f"{count} examples for {len(members)} members; expected one each, take more"
+        raise InputError(msg)
+    places = torch.arange(count, device=inputs[0].device).tensor_split(len(members))
+    found: list[tuple[tuple[Tensor, Tensor, Tensor], State]] = []
+    for lips, own, past in zip(members, places, pasts, strict=True):
+        mine = (part[own] for part in inputs)
+        found.append(lips(*mine, [memory[own] for memory in past]))
+    return found
 
 
 def _together(answers: Sequence[Answer]) -> Answer:
@@ -297,5 +367,5 @@ def _together(answers: Sequence[Answer]) -> Answer:
 
 
 def mel_config(config: Speech2LandmarksConfig) -> MelConfig:
-    """Give the spectrum that a network hears."""
-    return MelConfig(bands=config.bands, high=config.high)
+    """Return the spectrum that a network hears."""
+    return hearing_mel(config.hearing)

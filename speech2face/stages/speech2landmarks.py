@@ -1,6 +1,7 @@
 """Sound to moving landmarks: the network run over windows, and the mouth at rest in silence."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from jaxtyping import Float
 
 from speech2face import landmarks, timing
 from speech2face.checkpoints.store import load, read_weights
+from speech2face.configs import from_table
 from speech2face.errors import InputError, WeightsError
 from speech2face.models.mel import CONTEXT, HOP, LogMel
 from speech2face.models.speech2landmarks import (
@@ -28,6 +30,11 @@ STEP = HOP * MEL_PER_STEP
 """Samples a frame: 640."""
 _BLOCK = 250
 """Frames heard at once: 10 s."""
+
+SHIPPED = "shipped"
+"""Instead of a path: the weights that come with the program."""
+_HEARING = "hearing."
+"""How the names of the hearing's weights begin."""
 
 _BILABIAL = (0.1, 0.3)
 """Probability of p, b or m from which the lips are helped together, and at which they meet. Low,
@@ -64,7 +71,7 @@ def meet_lips(
 
 
 class SpeechStream:
-    """One sound, heard piece by piece; landmarks come 200 ms after the sound that moves them."""
+    """One sound, heard piece by piece; landmarks come 240 ms after the sound that moves them."""
 
     def __init__(
         self,
@@ -79,7 +86,7 @@ class SpeechStream:
             rest: The portrait's rest landmarks, normalized.
             emotion: Weight of each of `types.EMOTIONS`; None is neutral.
         """
-        weight = network.speech.weight
+        weight = network.offset_scale
         feeling = np.zeros(8, np.float32) if emotion is None else emotion
         self._network: Speech2LandmarksNetwork = network
         self._mel: LogMel = LogMel(mel_config(network.config)).to(weight.device)
@@ -139,6 +146,54 @@ class SpeechStream:
         return self._rest + offsets * weight[:, None, None]
 
 
+def build_network(
+    tensors: dict[str, torch.Tensor], sizes: dict[str, Any], where: str
+) -> Speech2LandmarksNetwork:
+    """Build a network from its weights; the shipped hearing is taken where they hold none.
+
+    Args:
+        tensors: The weights.
+        sizes: The configuration stored with them.
+        where: What to call the configuration in an error.
+    """
+    network = Speech2LandmarksNetwork(from_table(Speech2LandmarksConfig, sizes, where))
+    if not any(name.startswith(_HEARING) for name in tensors):
+        load_hearing(network)
+        tensors = {**_hearing_of(network), **tensors}
+    network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    return network
+
+
+def load_hearing(network: Speech2LandmarksNetwork) -> None:
+    """Load the shipped hearing into a network.
+
+    Raises:
+        WeightsError: The network's hearing has other sizes.
+    """
+    tensors, sizes = load("hearing")
+    # Look-ahead and look-back are no property of the weights; there are numbers for `span`.
+    wanted = asdict(network.config.hearing)
+    fixed = ("bands", "width", "heads", "layers", "span")
+    if any(sizes[name] != wanted[name] for name in fixed):
+        msg = (
+            f"the shipped hearing has the sizes {sizes}, the network expects {wanted}; train the "
+            "network again, or take weights that hold their own hearing"
+        )
+        raise WeightsError(msg)
+    network.hearing.load_state_dict({name: value.float() for name, value in tensors.items()})
+
+
+def without_hearing(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the weights of all but the hearing, which ships in a file of its own."""
+    return {name: value for name, value in tensors.items() if not name.startswith(_HEARING)}
+
+
+def _hearing_of(network: Speech2LandmarksNetwork) -> dict[str, torch.Tensor]:
+    return {
+        name: value for name, value in network.state_dict().items() if name.startswith(_HEARING)
+    }
+
+
 class Speech2Landmarks:
     """The first stage: what the face does while it says what is heard."""
 
@@ -180,9 +235,7 @@ class Speech2Landmarks:
     def _from(
         cls, tensors: dict[str, torch.Tensor], config: dict[str, Any], device: torch.device | str
     ) -> "Speech2Landmarks":
-        sizes = {**config, "dilations": tuple(config["dilations"])}  # JSON knows lists only
-        network = Speech2LandmarksNetwork(Speech2LandmarksConfig(**sizes))
-        network.load_state_dict(tensors)
+        network = build_network(tensors, config, "the weights")
         return cls(network.eval().to(device))
 
     def __call__(

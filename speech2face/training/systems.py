@@ -40,6 +40,16 @@ def _speech2landmarks(table: dict[str, Any], where: str) -> Training:
     )  # fmt: skip
 
 
+def _hearing(table: dict[str, Any], where: str) -> Training:
+    from speech2face.training.speech import hearing as system  # noqa: PLC0415 - only if wanted
+
+    recipe = from_table(system.HearingRecipe, table, where)
+    return Training(
+        config=recipe, open=lambda data: system.open_task(recipe, data), ship=system.ship,
+        made_by="speech2face prepare --only voices",
+    )  # fmt: skip
+
+
 def _sync(table: dict[str, Any], where: str) -> Training:
     from speech2face.training.speech import sync as system  # noqa: PLC0415 - only if wanted
 
@@ -62,6 +72,7 @@ def _fast(table: dict[str, Any], where: str) -> Training:
 
 SYSTEMS: dict[str, Callable[[dict[str, Any], str], Training]] = {
     "speech2landmarks": _speech2landmarks,
+    "hearing": _hearing,
     "sync": _sync,
     "facevid2vid-fast": _fast,
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from spoken import corpora, stretch
+from spoken import TINY_LIPS, corpora, stretch
 
 from speech2face.checkpoints.store import load, write_weights
 from speech2face.errors import InputError
@@ -30,7 +30,7 @@ from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.settings import Settings
 from speech2face.media.encode import VideoWriter
 from speech2face.media.image import read_image
-from speech2face.models.speech2landmarks import Speech2LandmarksConfig, Speech2LandmarksNetwork
+from speech2face.models.speech2landmarks import Speech2LandmarksNetwork
 from speech2face.models.sync import SyncConfig, SyncNetwork
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.training.speech.data import write_stretch
@@ -40,8 +40,7 @@ from speech2face.training.speech.recipe import Recipe
 @pytest.fixture(scope="module")
 def stage() -> Speech2Landmarks:
     torch.manual_seed(0)
-    config = Speech2LandmarksConfig(channels=8, hidden=12, condition=4)
-    return Speech2Landmarks(Speech2LandmarksNetwork(config).eval())
+    return Speech2Landmarks(Speech2LandmarksNetwork(TINY_LIPS).eval())
 
 
 def test_the_truth_scores_fully_and_rest_scores_nothing():
@@ -243,7 +242,7 @@ def test_streaming_gives_what_one_piece_gives(stage: Speech2Landmarks):
     table = streaming_table([stretch("a", "grid-s1")], stage, [stage])
 
     assert [row["largest difference"] for row in table.rows[:4]] == pytest.approx([0] * 4, abs=1e-5)
-    assert table.rows[4]["look-ahead, ms"] == 200
+    assert table.rows[4]["look-ahead, ms"] == 120
     assert table.rows[5]["lost by the scored, %"] == pytest.approx(0)
     assert [len(piece) for piece in pieces(np.zeros(10), 4)] == [4, 4, 2]
 

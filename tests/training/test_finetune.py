@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from spoken import stretch
+from spoken import TINY_LIPS, stretch
 
 from speech2face.__main__ import main
 from speech2face.checkpoints.store import pretrained_folder, read_weights, write_weights
 from speech2face.evaluation.speech.finetuned import finetuned_table
-from speech2face.models.speech2landmarks import Speech2LandmarksConfig, Speech2LandmarksNetwork
+from speech2face.models.speech2landmarks import Speech2LandmarksNetwork
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.timing import MOTION_FPS
 from speech2face.training.speech.data import write_stretch
@@ -23,7 +23,7 @@ from speech2face.types import LandmarkTrack, Speech
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     """Write a tiny network that has learnt nothing."""
-    network = Speech2LandmarksNetwork(Speech2LandmarksConfig(channels=8, hidden=12, condition=4))
+    network = Speech2LandmarksNetwork(TINY_LIPS)
     path = tmp_path / "tiny.safetensors"
     write_weights(path, network.state_dict(), asdict(network.config))
     return path
@@ -52,8 +52,8 @@ def recipe(tmp_path: Path, weights: Path) -> Path:
     path = tmp_path / "short.toml"
     path.write_text(
         f'system = "speech2landmarks"\nstart = "{weights}"\nsteps = 2\nheld_out_end = 0.25\n'
-        "held_out_speakers = []\nheld_out_every = {}\nshares = { own = 1.0 }\njoins = {}\n"
-        "trust = {}\n[batch]\nsize = 2\nframes = 30\n"
+        "held_out_speakers = []\nheld_out_every = {}\nshares = { own = 1.0 }\n"
+        "heard = 4\nhearing = 'random'\ntrust = {}\n[batch]\nsize = 2\nframes = 30\n"
     )
     return path
 

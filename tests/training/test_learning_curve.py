@@ -10,7 +10,8 @@ from speech2face.training.speech.recipe import Recipe
 
 TINY = """
 shares = {grid = 0.8, other = 0.2}
-joins = {}
+heard = 8
+hearing = "random"
 trust = {}
 [network]
 members = 2

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from spoken import corpora, rest_face, stretch
+from spoken import TINY_LIPS, corpora, rest_face, stretch
 
 from speech2face.checkpoints.store import manifest, read_weights
 from speech2face.errors import InputError
@@ -14,9 +14,11 @@ from speech2face.training.loop.log import read_log
 from speech2face.training.loop.loop import run
 from speech2face.training.speech.augment import AugmentConfig
 from speech2face.training.speech.batches import BatchConfig
+from speech2face.training.speech.heard import Heard
 from speech2face.training.speech.losses import Losses, losses
 from speech2face.training.speech.speech2landmarks import (
     Recipe,
+    SpeechTask,
     open_task,
     read_corpora,
     read_recipe,
@@ -27,12 +29,12 @@ from speech2face.types import Speech
 
 RECIPES = Path(__file__).parents[2] / "speech2face" / "training" / "recipes"
 TINY = Recipe(
-    steps=4, warmup=2, cooldown=2, shares={"grid": 0.8, "other": 0.2}, joins={"other": 1}, trust={},
-    network=Speech2LandmarksConfig(channels=8, hidden=12, condition=4),
-    batch=BatchConfig(size=2, frames=40), every=2, preview_every=4,
+    steps=4, warmup=2, cooldown=2, shares={"grid": 0.8, "other": 0.2}, trust={}, heard=8,
+    hearing="random", network=TINY_LIPS, batch=BatchConfig(size=2, frames=40), every=2,
+    preview_every=4,
 )  # fmt: skip
 
-ODD = Speech2LandmarksConfig(channels=10, hidden=14)
+ODD = replace(TINY_LIPS, channels=10, hidden=14)
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def train(recipe: Recipe, prepared: Path, out: Path, minutes: float | None = None) -> Path:
     return run(open_task(recipe, prepared), recipe, out, device="cpu", minutes=minutes)
+
+
+def drawn(task: SpeechTask) -> Heard:
+    task.prepare()
+    return task.pool.draw(np.random.default_rng(0), 2)
 
 
 def test_held_out_people_and_clips_are_not_learnt_from(prepared: Path):
@@ -79,12 +86,13 @@ def test_one_batch_is_learnt_by_heart(prepared: Path, tmp_path: Path):
         speed=0.0, noise=0.0, room=0.0, voice=0.0, telephone=0.0, colour=0.0, bands=0.0, face=0.0
     )
     recipe = replace(
-        TINY, steps=60, rate=5e-3, decay=0.0, cooldown=0, augment=calm, every=20, joins={},
-        network=Speech2LandmarksConfig(channels=24, hidden=32, condition=4, dropout=0.0),
+        TINY, steps=60, rate=5e-3, decay=0.0, cooldown=0, augment=calm, every=20, noise=0.0,
+        network=replace(TINY_LIPS, channels=24, hidden=32, dropout=0.0),
     )  # fmt: skip
     task = open_task(recipe, prepared)
-    batch = task.sampler.draw(np.random.default_rng(0))
-    task.sampler.draw = lambda rng: batch  # noqa: ARG005
+    task.prepare()
+    batch = task.pool.draw(np.random.default_rng(0), 2)
+    task.pool.draw = lambda rng, count: batch  # noqa: ARG005
 
     run(task, recipe, tmp_path, device="cpu")
 
@@ -92,17 +100,35 @@ def test_one_batch_is_learnt_by_heart(prepared: Path, tmp_path: Path):
     assert rows[-1]["position"] < 0.4 * rows[0]["position"], "means of 20 steps each"
 
 
+def test_a_pool_is_heard_once_and_read_afterwards(prepared: Path, tmp_path: Path):
+    (tmp_path / "grid").symlink_to(prepared / "grid")
+    recipe = replace(TINY, shares={"grid": 1.0})
+    first, second = open_task(recipe, tmp_path), open_task(recipe, tmp_path)
+    one = drawn(first)
+    second.sampler.draw = lambda rng, count: pytest.fail("nothing is left to hear")  # noqa: ARG005
+
+    other = drawn(second)
+
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    assert len(list((tmp_path / "heard").iterdir())) == 1
+    third = open_task(replace(recipe, seed=5), tmp_path)
+    third.prepare()
+    assert len(list((tmp_path / "heard").iterdir())) == 2, "another recipe, another pool"
+
+
 def test_training_may_begin_with_weights_and_freeze_parts_of_them(prepared: Path, tmp_path: Path):
     weights = train(TINY, prepared, tmp_path / "first")
-    recipe = replace(TINY, start=str(weights), frozen=("front", "recurrent"), network=ODD)
+    recipe = replace(TINY, start=str(weights), frozen=("features", "recurrent"), network=ODD)
 
     again = train(recipe, prepared, tmp_path / "second")
 
     (one, sizes), (other, same) = read_weights(weights), read_weights(again)
     assert same == sizes, "the sizes are those of the weights"
-    moved = {name.split(".")[0] for name in one if not torch.equal(one[name], other[name])}
-    assert not moved & {"front", "recurrent", "offset_scale", "rest_mean"}
-    assert "movement" in moved
+    moved = {name for name in one if not torch.equal(one[name], other[name])}
+    parts = {name.split(".")[2] for name in moved if name.startswith("lips.")}
+    assert all(name.startswith("lips.") for name in moved), "nothing else learns"
+    assert not parts & {"features", "recurrent"}
+    assert "movement" in parts
 
 
 def test_a_part_to_freeze_that_is_not_there_is_refused(prepared: Path):
@@ -112,7 +138,7 @@ def test_a_part_to_freeze_that_is_not_there_is_refused(prepared: Path):
 
 def test_the_truth_has_no_loss_but_those_of_naming(prepared: Path):
     task = open_task(TINY, prepared)
-    batch = task.sampler.draw(np.random.default_rng(0))
+    batch = drawn(task)
     empty = task.answer(batch)
 
     parts = losses(
@@ -127,7 +153,7 @@ def test_the_truth_has_no_loss_but_those_of_naming(prepared: Path):
 
 def test_the_distance_grows_with_it_and_not_with_its_square(prepared: Path):
     task = open_task(TINY, prepared)
-    batch = task.sampler.draw(np.random.default_rng(0))
+    batch = drawn(task)
     empty = task.answer(batch)
 
     costs = []
@@ -142,7 +168,7 @@ def test_the_distance_grows_with_it_and_not_with_its_square(prepared: Path):
 
 def test_lips_apart_where_they_should_meet_cost(prepared: Path):
     task = open_task(TINY, prepared)
-    batch = task.sampler.draw(np.random.default_rng(0))
+    batch = drawn(task)
     answer = task.answer(batch)
     apart = batch.offsets.clone()
     apart[:, :, 65:68, 1] += 0.05
@@ -172,7 +198,8 @@ def test_the_shipped_recipe_is_read():
 
     assert recipe.held_out_speakers == ("grid-s31", "grid-s32")
     assert recipe.network.delay == Speech2LandmarksConfig().delay
-    assert (recipe.network.members, recipe.joins, recipe.trust) == (2, {}, {})
+    assert recipe.hearing == "shipped"
+    assert recipe.heard > recipe.batch.size
     assert recipe.batch.size >= recipe.network.members
 
 
@@ -222,6 +249,6 @@ def test_the_end_of_what_everybody_says_can_be_held_out():
 def test_without_prepared_faces_there_is_the_rigs(prepared: Path, tmp_path: Path):
     (tmp_path / "grid").symlink_to(prepared / "grid")
 
-    task = open_task(replace(TINY, shares={"grid": 1.0}, joins={}), tmp_path)
+    task = open_task(replace(TINY, shares={"grid": 1.0}), tmp_path)
 
     assert task.sampler.faces.shape == (1, 70, 3)

@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from spoken import corpora, stretch
+from spoken import TINY_LIPS, corpora, stretch
 
 from speech2face.checkpoints.store import manifest, read_weights
 from speech2face.errors import InputError
 from speech2face.models.mel import CONTEXT, LogMel, MelConfig
-from speech2face.models.speech2landmarks import Speech2LandmarksConfig
 from speech2face.models.sync import SyncConfig, SyncNetwork, agreement
 from speech2face.training.loop.loop import run
 from speech2face.training.speech.augment import AugmentConfig
@@ -174,8 +173,8 @@ def test_the_loss_moves_lips_and_not_the_network(network: SyncNetwork):
 @pytest.mark.parametrize("weight", [0.0, 0.5])
 def test_speech2landmarks_is_asked_for_sync_where_the_recipe_says_so(prepared: Path, weight: float):
     recipe = Recipe(
-        shares={"grid": 1.0}, joins={}, losses=Losses(sync=weight),
-        network=Speech2LandmarksConfig(bands=59, channels=8, hidden=12, condition=4),
+        shares={"grid": 1.0}, losses=Losses(sync=weight), heard=4, hearing="random",
+        network=TINY_LIPS,
         batch=BatchConfig(size=2, frames=40),
     )  # fmt: skip
     task = SpeechTask(recipe, read_corpora(prepared, recipe), np.load(prepared / "faces.npy"))
@@ -186,5 +185,5 @@ def test_speech2landmarks_is_asked_for_sync_where_the_recipe_says_so(prepared: P
     assert ("sync" in parts) == bool(weight)
     if weight:
         parts["sync"].backward()
-        slopes = [value.grad for value in task.network.movement.parameters()]
+        slopes = [value.grad for value in task.network.lips[0].movement.parameters()]
         assert all(slope is not None and slope.abs().sum() > 0 for slope in slopes)

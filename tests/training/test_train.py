@@ -23,12 +23,20 @@ warmup = 5
 cooldown = 20
 every = 25
 shares = {{ grid = 0.8, other = 0.2 }}
-joins = {{ other = 10 }}
 trust = {{}}
+heard = 4
+hearing = "random"
 [network]
+members = 1
 channels = 8
 hidden = 12
 condition = 4
+[network.hearing]
+width = 16
+heads = 2
+layers = 2
+ahead = [2, 1]
+behind = 6
 [batch]
 size = 2
 frames = 30

@@ -19,6 +19,7 @@ import torch
 from speech2face.evaluation.speech.rows import SEEN, UNSEEN, align_of, speak
 from speech2face.evaluation.speech.scores import closure_frames, row_of, score
 from speech2face.evaluation.tables import Cell, Table
+from speech2face.models.speech2landmarks import Speech2LandmarksConfig
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.training.loop.loop import run
 from speech2face.training.speech.corpora import read_both, read_faces
@@ -99,7 +100,7 @@ def trials(recipe: Recipe, real: list[Stretch], steps: int) -> list[Trial]:
                 name = f"people {size}{way}"
                 planned.append(Trial(study="people", name=name, people=people, recipe=base))
     for delay in _FURTHER:
-        late = replace(base, network=replace(base.network, delay=delay))
+        late = replace(base, network=looking_ahead(base.network, delay))
         planned.append(
             Trial(study="look-ahead", name=f"delay {delay}", people=everybody, recipe=late)
         )
@@ -114,6 +115,15 @@ def trials(recipe: Recipe, real: list[Stretch], steps: int) -> list[Trial]:
             for few in _FEWER
         ),
     ]
+
+
+def looking_ahead(network: Speech2LandmarksConfig, delay: int) -> Speech2LandmarksConfig:
+    """Spread a look-ahead of so many steps of 40 ms evenly over the layers of the hearing."""
+    layers = network.hearing.layers
+    # Two positions a step, one of which is the convolutions'.
+    each, more = divmod(2 * delay - 1, layers)
+    ahead = tuple(each + (number < more) for number in range(layers))
+    return replace(network, hearing=replace(network.hearing, ahead=ahead))
 
 
 def scored(

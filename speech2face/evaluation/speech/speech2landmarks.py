@@ -20,6 +20,7 @@ from speech2face.errors import InputError
 from speech2face.evaluation.speech.conditions import conditions_table
 from speech2face.evaluation.speech.criteria import criteria_table, sanity_table
 from speech2face.evaluation.speech.languages import languages_table
+from speech2face.evaluation.speech.natural import natural_table
 from speech2face.evaluation.speech.rows import (
     SEEN,
     UNSEEN,
@@ -36,6 +37,7 @@ from speech2face.evaluation.speech.streaming import streaming_table
 from speech2face.evaluation.speech.sync_network import SyncScorer, sync_table
 from speech2face.evaluation.tables import Table
 from speech2face.face.rig import load_rig
+from speech2face.face.teacher import TASK, FaceMeshTeacher
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.training.speech.corpora import split
 from speech2face.training.speech.data import Stretch, prepare_grid_only, read_stretch
@@ -64,17 +66,22 @@ class Case:
     """What is held out; None: as for the shipped weights."""
     languages: bool = False
     """Score synthetic voices too (needs [train])."""
+    natural_only: bool = False
+    """Score natural speech alone."""
     in_time: bool = False
     """Move the real lips by the lag that `training.speech_lag` measured, as training does."""
 
 
 def tables(case: Case) -> list[Table]:
-    """Score everything that the recipe holds out."""
+    """Score natural speech where it is at hand, then everything that the recipe holds out."""
+    found = natural_tables(case)
+    if case.natural_only:
+        return found
     recipe = read_recipe(case.recipe) if case.recipe else Recipe()
     learnt, held = material(case, recipe)
     stage, scorer = load_stage(case.weights), SyncScorer(case.sync_weights)
     main, groups = evaluate(case, learnt, held, stage, recipe, scorer)
-    found = [
+    found += [
         main,
         criteria_table({name: groups[name] for name in groups if name in {SEEN, UNSEEN}}),
         sanity_table(groups),
@@ -86,6 +93,21 @@ def tables(case: Case) -> list[Table]:
         face = landmarks.from_mesh(load_rig().neutral).astype(np.float32)
         found.append(languages_table(stage, face))
     return found
+
+
+def natural_tables(case: Case) -> list[Table]:
+    """Score natural speech; nothing where the data holds none.
+
+    Raises:
+        InputError: It is asked for alone, and is not there.
+    """
+    if case.data is not None and (case.data / "natural").is_dir():
+        judge = FaceMeshTeacher(case.data / TASK)
+        return [natural_table(case.data / "natural", load_stage(case.weights), judge)]
+    if case.natural_only:
+        msg = "natural speech needs --data; expected a folder that holds natural/ and models/"
+        raise InputError(msg)
+    return []
 
 
 def material(case: Case, recipe: Recipe) -> tuple[list[Stretch], list[Stretch]]:
@@ -215,6 +237,8 @@ def write(case: Case, found: list[Table], out: Path) -> Path:
     path.write_text("\n".join(table.markdown() for table in found), encoding="utf-8")
     for table in found:
         (out / f"{table.name}.json").write_text(table.json(), encoding="utf-8")
+    if case.natural_only:
+        return path
     recipe = read_recipe(case.recipe) if case.recipe else Recipe()
     plot(material(case, recipe)[1], load_stage(case.weights), out / f"{NAME}.png")
     return path
@@ -254,9 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Score Speech2Landmarks on held-out GRID clips.",
     )
     parser.add_argument("--data", type=Path, help="folder that holds grid/ and models/")
-    parser.add_argument(
-        "--prepared", type=Path, required=True, help="prepared corpora; made if absent"
-    )
+    parser.add_argument("--prepared", type=Path, help="prepared corpora; made if absent")
     parser.add_argument(
         "--recipe", type=Path, help="what is held out; the shipped recipe otherwise"
     )
@@ -273,6 +295,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--in-time", action="store_true",
         help="move the real lips by the lag that was measured for each clip",
     )  # fmt: skip
+    parser.add_argument(
+        "--natural-only", action="store_true", help="score natural speech alone (needs --data)"
+    )
     parser.add_argument("--out", type=Path, help="folder for the tables, the plot and the sheets")
     parser.add_argument(
         "--sheets", type=int, default=0, metavar="N",
@@ -281,8 +306,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--generator", default="warp", help="who draws the sheets")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    if options.prepared is None and not options.natural_only:
+        parser.error("--prepared is missing; expected the folder that speech2face prepare wrote")
     case = Case(
-        prepared=options.prepared, data=options.data, weights=options.weights,
+        prepared=options.prepared or Path(), natural_only=options.natural_only,
+        data=options.data, weights=options.weights,
         sync_weights=options.sync_weights, others=tuple(options.other), recipe=options.recipe,
         languages=options.languages, in_time=options.in_time,
     )  # fmt: skip

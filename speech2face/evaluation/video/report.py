@@ -20,6 +20,7 @@ from speech2face.evaluation.material import held_out_clips, measured_portraits, 
 from speech2face.evaluation.options import Data, People, Teacher, load_judge
 from speech2face.evaluation.tables import Table
 from speech2face.evaluation.video import measures
+from speech2face.evaluation.video import natural as natural_video
 from speech2face.evaluation.video.emotions import LABELS
 from speech2face.evaluation.video.judge import JudgedTrack
 from speech2face.evaluation.video.pipelined import PipelineAnimate
@@ -97,6 +98,26 @@ def sync(
     """Mouth opening against the real recording's."""
     here = desk(data, work, teacher, chosen, sanity_only=sanity_only)
     grid_tables(here, count, [measures.sync_table])
+
+
+@app.command()
+def natural(
+    data: Data, work: Work, teacher: Teacher = None, chosen: Chosen = None,
+    count: Annotated[int, typer.Option(min=1, help="Sentences with lip sensors.")] = 16,
+) -> None:  # fmt: skip
+    """Mouths against sensors and real talking videos, and the shapes they take."""
+    natural_report(desk(data, work, teacher, chosen), count)
+
+
+def natural_report(desk: Desk, count: int) -> None:
+    """Drive held-out portraits and first frames by natural speech, and publish two tables."""
+    folder = desk.data / "natural"
+    sensors = natural_video.sensor_rows(
+        desk.studio, folder, measured_portraits(desk.data), count
+    )  # fmt: skip
+    pairs = natural_video.talking_pairs(desk.studio, folder)
+    desk.publish(natural_video.sync_table(sensors, pairs))
+    desk.publish(natural_video.mouth_table(pairs))
 
 
 @app.command()
@@ -256,6 +277,8 @@ def everything(
 ) -> None:
     """All of it, with the default numbers of portraits."""
     here = desk(data, work, teacher)
+    if (data / "natural").is_dir():
+        natural_report(here, 16)
     grid_tables(here, count, [measures.sync_table, measures.silence_table, measures.motion_table])
     blink_report(here, 6, sound or [])
     emotion_report(here, 12)

@@ -67,6 +67,27 @@ def coloured_noise(rng: np.random.Generator, count: int) -> Float[np.ndarray, " 
     return (noise / noise.std()).astype(np.float32)
 
 
+def music(rng: np.random.Generator, count: int) -> Float[np.ndarray, " count"]:
+    """Make a tune of unit power without words: chords of decaying overtones, and a beat."""
+    sound = np.zeros(count)
+    beat = int(rng.uniform(0.2, 0.6) * SPEECH_RATE)
+    brightness, root = rng.uniform(0.5, 2.5), rng.uniform(80, 350)
+    for first in range(0, count, beat):
+        time = np.arange(min(count - first, 2 * beat)) / SPEECH_RATE
+        for semitones in rng.choice([0, 2, 3, 4, 5, 7, 9, 10, 12, 14], rng.integers(1, 4)):
+            pitch = root * 2 ** (semitones / 12)
+            decay = np.exp(-time * rng.uniform(1, 8))
+            tones = sum(
+                np.sin(2 * np.pi * pitch * n * time + rng.uniform(0, 6.3)) / n**brightness
+                for n in range(1, 13)
+            )
+            sound[first : first + len(time)] += tones * decay
+        if rng.random() < 0.5:  # noqa: PLR2004 - a drum on every other beat
+            hit = rng.standard_normal(len(time)) * np.exp(-time * 30)
+            sound[first : first + len(time)] += rng.uniform(0, 2) * hit
+    return (sound / (sound.std() + 1e-9)).astype(np.float32)
+
+
 def reverberate(
     rng: np.random.Generator, samples: Float[np.ndarray, " samples"]
 ) -> Float[np.ndarray, " samples"]:

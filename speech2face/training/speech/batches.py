@@ -15,6 +15,7 @@ from speech2face.training.speech.augment import (
     coloured_noise,
     dirty,
     jitter_face,
+    music,
     put_on_face,
     speed_up,
 )
@@ -35,7 +36,7 @@ class BatchConfig:
     pause: float = 0.35
     """Probability of a pause of 0.4 to 2 s, with the mouth at rest, where two clips are joined."""
     nothing: float = 0.04
-    """Probability of an example in which nobody speaks: hiss, hum, or digital silence."""
+    """Probability of an example in which nobody speaks: hiss, hum, music, or digital silence."""
     loyalty: float = 0.5
     """How much more often one is heard who says more: 0 not at all, 1 as often as that."""
 
@@ -102,21 +103,17 @@ class Sampler:
         ]
         self.names: list[str] = list(corpora)
         self.trust: dict[str, float] = trust or {}
-        self.join(shares)
+        share = np.array([shares.get(name, 0.0) for name in self.names])
+        self.shares: Float[np.ndarray, " corpora"] = share / share.sum()
         self.faces: Float[np.ndarray, "faces 70 3"] = faces
         self.voices: Voices = Voices(mel, augment)
         self.batch: BatchConfig = batch
         self.augment: AugmentConfig = augment
         self.delay: int = delay
 
-    def join(self, shares: dict[str, float]) -> None:
-        """Say how often each corpus is drawn from now on; one without a share is not drawn."""
-        share = np.array([shares.get(name, 0.0) for name in self.names])
-        self.shares: Float[np.ndarray, " corpora"] = share / share.sum()
-
-    def draw(self, rng: np.random.Generator) -> Batch:
-        """Draw a batch; the generator decides everything."""
-        examples = [self._example(rng) for _ in range(self.batch.size)]
+    def draw(self, rng: np.random.Generator, count: int | None = None) -> Batch:
+        """Draw a batch, or `count` examples; the generator decides everything."""
+        examples = [self._example(rng) for _ in range(count or self.batch.size)]
         filters = np.stack([self.voices.draw(rng) for _ in examples])
         lines, rests = zip(*examples, strict=True)
         columns = [torch.from_numpy(np.stack(column)) for column in zip(*lines, strict=True)]
@@ -196,7 +193,9 @@ def _by_speaker(stretches: list[Stretch]) -> list[list[Stretch]]:
 def _nothing(rng: np.random.Generator, frames: int) -> _Line:
     """Make a sound in which nobody speaks."""
     level = 10 ** rng.uniform(-5, -1) * rng.choice([0.0, 1.0], p=[0.3, 0.7])
-    samples = (coloured_noise(rng, frames * STEP) * level).astype(np.float32)
+    # Whoever hears music should not sing it.
+    make = music if rng.random() < 0.4 else coloured_noise  # noqa: PLR2004 - nearly as often
+    samples = (make(rng, frames * STEP) * level).astype(np.float32)
     silent = np.zeros(frames, np.int8)
     return _Line(
         samples,

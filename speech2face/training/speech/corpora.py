@@ -18,7 +18,9 @@ from speech2face.training.speech.data import (
     prepare_grid,
     read_stretch,
 )
+from speech2face.training.speech.hearing import prepare_voices
 from speech2face.training.speech.lag import store_lags
+from speech2face.training.speech.natural import prepare_natural
 from speech2face.training.speech.recipe import Recipe
 from speech2face.training.speech.synthetic_speech import name_grid_phones, prepare_synthetic
 
@@ -82,7 +84,7 @@ def read_faces(prepared: Path) -> Float[np.ndarray, "faces 70 3"]:
     return from_mesh(load_rig().neutral)[None].astype(np.float32)
 
 
-CORPORA = ("grid", "facegood", "synthetic", "faces")
+CORPORA = ("grid", "facegood", "synthetic", "natural", "voices", "faces")
 """What `prepare_corpora` can make, in the order in which one needs the other."""
 
 
@@ -133,13 +135,26 @@ def _synthetic(data: Path, prepared: Path, recipe: Recipe) -> int:
     return prepare_synthetic(prepared, split(recipe, _prepared_grid(prepared))[0])
 
 
+def _natural(data: Path, prepared: Path, recipe: Recipe) -> int:
+    learnt = split(recipe, _prepared_grid(prepared))[0]
+    return prepare_natural(_there(data / "speech_natural"), prepared, learnt)
+
+
+def _voices(data: Path, prepared: Path, recipe: Recipe) -> int:
+    del recipe
+    return prepare_voices(_there(data / "speech_natural"), prepared)
+
+
 def _faces(data: Path, prepared: Path, recipe: Recipe) -> int:
     del recipe
     _there(data / "models" / TEACHER)
     return prepare_faces(_there(data / "portraits").parent, prepared)
 
 
-_MAKERS = {"grid": _grid, "facegood": _facegood, "synthetic": _synthetic, "faces": _faces}
+_MAKERS = {
+    "grid": _grid, "facegood": _facegood, "synthetic": _synthetic, "natural": _natural,
+    "voices": _voices, "faces": _faces,
+}  # fmt: skip
 
 
 def _there(path: Path) -> Path:

@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from speech2face import landmarks
 from speech2face.models.speech2landmarks import MOVING, Answer
-from speech2face.training.speech.batches import Batch
 from speech2face.training.speech.data import UNKNOWN
+from speech2face.training.speech.heard import Heard
 
 _GAP = 0.05
 """Standard deviation of the mouth opening of GRID's speakers, normalized units."""
@@ -47,7 +47,7 @@ def lip_gaps(points: Float[Tensor, "batch frames 70 3"]) -> Float[Tensor, "batch
 
 
 def losses(
-    answer: Answer, batch: Batch, scale: Float[Tensor, " coordinates"], weights: Losses
+    answer: Answer, batch: Heard, scale: Float[Tensor, " coordinates"], weights: Losses
 ) -> dict[str, Tensor]:
     """Compute the parts of the loss, each times its weight.
 

@@ -33,8 +33,12 @@ class Recipe(LoopConfig):
     shares: dict[str, float] = field(
         default_factory=lambda: {"grid": 0.72, "facegood": 0.1, "synthetic": 0.18}
     )
-    joins: dict[str, int] = field(default_factory=lambda: {"synthetic": 1000})
-    """Step from which a corpus is drawn; real lips come first."""
+    heard: int = 1600
+    """Examples that are drawn and heard once, and learnt from again and again."""
+    hearing: str = "shipped"
+    """Weights of the hearing of a new network: "shipped", or "random" for networks of odd sizes."""
+    noise: float = 0.1
+    """Noise on the features, in their standard deviations."""
     trust: dict[str, float] = field(default_factory=lambda: {"synthetic": 0.5})
     """What the movements of a corpus weigh in the loss; 1 where nothing is said."""
     network: Speech2LandmarksConfig = field(default_factory=Speech2LandmarksConfig)

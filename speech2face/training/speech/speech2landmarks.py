@@ -10,18 +10,22 @@ from torch import Tensor, nn
 
 from speech2face.checkpoints import store
 from speech2face.checkpoints.store import load, read_weights, write_weights
-from speech2face.configs import from_table
 from speech2face.errors import InputError
-from speech2face.models.mel import LogMel, MelConfig, log_of_power
+from speech2face.models.mel import LogMel, MelConfig
 from speech2face.models.speech2landmarks import (
     MOVING,
     Answer,
     Condition,
-    Speech2LandmarksConfig,
     Speech2LandmarksNetwork,
     mel_config,
 )
-from speech2face.training.speech.batches import Batch, Sampler
+from speech2face.stages.speech2landmarks import (
+    SHIPPED,
+    build_network,
+    load_hearing,
+    without_hearing,
+)
+from speech2face.training.speech.batches import Sampler
 from speech2face.training.speech.corpora import (
     read_both,
     read_corpora,
@@ -29,6 +33,7 @@ from speech2face.training.speech.corpora import (
     split,
 )
 from speech2face.training.speech.data import Stretch
+from speech2face.training.speech.heard import Heard, Pool
 from speech2face.training.speech.losses import losses
 from speech2face.training.speech.preview import compare, draw
 from speech2face.training.speech.recipe import Recipe, read_recipe
@@ -54,6 +59,7 @@ class SpeechTask:
         corpora: dict[str, list[Stretch]],
         faces: Float[np.ndarray, "faces 70 3"],
         held_out: list[Stretch] | None = None,
+        folder: Path | None = None,
     ) -> None:
         """Build the network and take the material.
 
@@ -63,6 +69,7 @@ class SpeechTask:
                 one's.
             faces: Rest landmarks of people who say nothing, lent to those who do.
             held_out: What previews listen to; nothing is learnt from it.
+            folder: Where the pool of heard examples goes; None: into memory alone.
         """
         torch.manual_seed(recipe.seed)
         self.recipe: Recipe = recipe
@@ -80,22 +87,27 @@ class SpeechTask:
             augment=recipe.augment, delay=config.delay, trust=recipe.trust,
         )  # fmt: skip
 
+        facts = {
+            name: getattr(recipe, name)
+            for name in ("shares", "trust", "held_out_speakers", "held_out_every", "held_out_end")
+        }
+        facts |= {
+            "hearing": asdict(config.hearing), "augment": asdict(recipe.augment),
+            "stretches": {name: len(own) for name, own in corpora.items()},
+        }  # fmt: skip
+        self.pool: Pool = Pool(folder, facts, self.sampler, recipe.heard, recipe.seed)
+
     def modules(self) -> dict[str, nn.Module]:
-        """Give the network."""
+        """Return the network."""
         return {"network": self.network}
 
     def losses(
         self, step: int, rng: np.random.Generator, device: torch.device
     ) -> dict[str, Tensor]:
-        """Draw a batch of the corpora that have joined by now, and compare the network's answer."""
-        joins = self.recipe.joins
-        joined = {
-            name: share
-            for name, share in self.recipe.shares.items()
-            if joins.get(name, 0) <= step
-        }  # fmt: skip
-        self.sampler.join(joined)
-        batch = Batch(*(values.to(device) for values in self.sampler.draw(rng)))
+        """Draw a batch from the pool, and compare the network's answer."""
+        del step
+        self.prepare()
+        batch = self.pool.draw(rng, self.recipe.batch.size).to(device)
         answer, weights = self.answer(batch), self.recipe.losses
         parts = losses(answer, batch, self.network.offset_scale, weights)
         if self.sync is not None and self.sync_mel is not None:
@@ -104,14 +116,24 @@ class SpeechTask:
             parts["sync"] = weights.sync * fits
         return parts
 
-    def _hear(self, batch: Batch) -> Float[Tensor, "batch frames bands"]:
-        return log_of_power(self.mel.to(batch.samples.device).power(batch.samples), batch.filters)
+    def prepare(self) -> None:
+        """Fill the pool; a new network's statistics of the features are the pool's."""
+        if self.pool.filled:
+            return
+        self.pool.fill(self.network, self.mel)
+        if not self.recipe.start:
+            mean, scale = self.pool.statistics()
+            self.network.feature_mean.copy_(mean)
+            self.network.feature_scale.copy_(scale)
 
-    def answer(self, batch: Batch) -> Answer:
+    def answer(self, batch: Heard) -> Answer:
         """Run the network over a batch and move its answers back by the delay."""
-        mel = self._hear(batch)
         neutral = batch.rest.new_zeros(len(batch.rest), 8)
-        late = self.network(mel, Condition(batch.rest, neutral))[0]
+        features = batch.features
+        if self.network.training and self.recipe.noise:
+            noise = self.recipe.noise * self.network.feature_scale
+            features = features + noise * torch.randn_like(features)
+        late = self.network.follow(batch.mel, features, Condition(batch.rest, neutral))[0]
         return Answer(*(values[:, self.network.config.delay :] for values in late))
 
     def preview(self, folder: Path) -> dict[str, float]:
@@ -124,7 +146,10 @@ class SpeechTask:
 
     def write(self, folder: Path) -> Path:
         """Write the weights with the network's sizes."""
-        write_weights(folder / FILE, self.network.state_dict(), asdict(self.network.config))
+        tensors = self.network.state_dict()
+        if self.recipe.hearing == SHIPPED:
+            tensors = without_hearing(tensors)
+        write_weights(folder / FILE, tensors, asdict(self.network.config))
         return folder / FILE
 
 
@@ -143,20 +168,20 @@ def start_network(recipe: Recipe) -> Speech2LandmarksNetwork:
         InputError: The recipe freezes a part that the network does not have.
     """
     if recipe.start:
-        shipped = recipe.start == "shipped"
-        tensors, sizes = (
-            load("speech2landmarks") if shipped else read_weights(Path(recipe.start))
-        )  # fmt: skip
-        network = Speech2LandmarksNetwork(from_table(Speech2LandmarksConfig, sizes, recipe.start))
-        network.load_state_dict({name: value.float() for name, value in tensors.items()})
+        shipped = recipe.start == SHIPPED
+        tensors, sizes = load("speech2landmarks") if shipped else read_weights(Path(recipe.start))
+        network = build_network(tensors, sizes, recipe.start)
     else:
         network = Speech2LandmarksNetwork(recipe.network)
-    parts = dict(network.named_children())
+        if recipe.hearing == SHIPPED:
+            load_hearing(network)
+    parts = dict(next(iter(network.lips)).named_children())
     for name in recipe.frozen:
         if name not in parts:
             msg = f"frozen = {name!r} in a recipe; expected some of {', '.join(parts)}"
             raise InputError(msg)
-        parts[name].requires_grad_(requires_grad=False)
+        for lips in network.lips:
+            dict(lips.named_children())[name].requires_grad_(requires_grad=False)
     return network
 
 
@@ -184,7 +209,7 @@ def open_task(recipe: Recipe, prepared: Path) -> SpeechTask:
     both = read_both(prepared, recipe)
     learnt = {name: own for name, (own, _) in both.items()}
     held_out = [one for _, away in both.values() for one in away]
-    return SpeechTask(recipe, learnt, read_faces(prepared), held_out)
+    return SpeechTask(recipe, learnt, read_faces(prepared), held_out, prepared / "heard")
 
 
 def ship(weights: Path, pretrained: Path) -> Path:
@@ -193,16 +218,16 @@ def ship(weights: Path, pretrained: Path) -> Path:
 
 
 _ROW = {
-    "what": "Speech2Landmarks: sound to movements of lips and jaw, streaming, 200 ms look-ahead",
+    "what": "Speech2Landmarks: sound to movements of lips and jaw, streaming, 240 ms look-ahead",
     "licence": "MIT",
     "trained_on": (
         "GRID audiovisual corpus (CC BY 4.0; Cooke, Barker, Cunningham, Shao 2006) labelled by "
-        "MediaPipe's face landmarker (Apache-2.0); FACEGOOD Audio2Face (MIT); speech made by "
-        "espeak-ng; rest faces of SFHQ-T2I portraits (MIT)"
+        "MediaPipe's face landmarker (Apache-2.0); LibriSpeech (CC BY 4.0; Panayotov, Chen, Povey, "
+        "Khudanpur 2015) with known phones; speech made by espeak-ng; rest faces of SFHQ-T2I "
+        "portraits (MIT); hears by Whisper base (MIT, OpenAI)"
     ),
     "command": (
         "speech2face prepare --corpora DIR -o PREPARED; "
-        "speech2face train speech2landmarks.toml --data PREPARED --out run; "
-        "speech2face train speech2landmarks-sync.toml --data PREPARED --out run-sync"
+        "speech2face train speech2landmarks.toml --data PREPARED --out run"
     ),
 }

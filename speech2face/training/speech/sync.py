@@ -104,7 +104,6 @@ class SyncRecipe(LoopConfig):
             held_out_speakers=self.held_out_speakers,
             held_out_every=self.held_out_every,
             shares=self.shares,
-            joins={},
         )
 
 

@@ -33,7 +33,7 @@ VARIANTS = (
 )  # fmt: skip
 """Of each language's voice."""
 
-_LAG = -0.008
+LAG = -0.008
 """Seconds by which the model's lips follow the sound: so the correlation of loudness and opening
 peaks where it does in GRID, 0.2 frames after the sound."""
 _LOUD = 90
@@ -81,6 +81,20 @@ class LipMap:
         return np.einsum("fk,kpd->fpd", scaled, self.map).astype(np.float32)
 
 
+def opening_unit(lips: LipMap, tracks: list[Float[np.ndarray, "_ 2"]]) -> float:
+    """Compute the opening of the widest vowel that makes tracks open as far as real lips.
+
+    Args:
+        lips: Fitted to real lips.
+        tracks: Of `lip_track`.
+
+    Returns:
+        In eye distances.
+    """
+    spoken = np.concatenate([moved[:, 0] for moved in tracks])
+    return lips.spread / float(np.percentile(spoken[spoken > _STILL], _LOUD))
+
+
 def lip_gap(offsets: Float[np.ndarray, "frames 70 3"]) -> Float[np.ndarray, " frames"]:
     """Give how much further apart than at rest the inner lips are."""
     upper, lower = np.array(landmarks.INNER_LIP_GAPS).T
@@ -92,7 +106,7 @@ def _widening(offsets: Float[np.ndarray, "frames 70 3"]) -> Float[np.ndarray, " 
     return offsets[:, right, 0] - offsets[:, left, 0]
 
 
-def prepare_synthetic(out: Path, real: list[Stretch], *, each: int = 3, seed: int = 0) -> int:
+def prepare_synthetic(out: Path, real: list[Stretch], *, each: int = 1, seed: int = 0) -> int:
     """Speak and write one stretch an utterance.
 
     Args:
@@ -119,8 +133,7 @@ def prepare_synthetic(out: Path, real: list[Stretch], *, each: int = 3, seed: in
                 (f"{language}{variant.replace('+', '_')}_{index}", language + variant, said)
             )
     tracks = [_lips(said) for _, _, said in utterances]
-    spoken = np.concatenate([moved[:, 0] for moved in tracks])
-    unit = lips.spread / float(np.percentile(spoken[spoken > _STILL], _LOUD))
+    unit = opening_unit(lips, tracks)
     rng = np.random.default_rng(seed)
     for (name, voice, said), moved in zip(utterances, tracks, strict=True):
         parts = segments(said.phones, len(said.samples) / 16_000)
@@ -147,7 +160,7 @@ def _text(rng: np.random.Generator, texts: tuple[str, ...]) -> str:
 
 def _lips(said: Utterance) -> Float[np.ndarray, "frames 2"]:
     seconds = len(said.samples) / 16_000
-    return lip_track(segments(said.phones, seconds), max(1, int(seconds * 25)), _LAG)
+    return lip_track(segments(said.phones, seconds), max(1, int(seconds * 25)), LAG)
 
 
 def name_grid_phones(prepared: Path, grid: Path) -> int:
@@ -210,4 +223,6 @@ def _word_classes(espeak: Espeak, word: str) -> list[tuple[float, float, int]]:
     return tracked
 
 
-__all__ = ["STEP", "LipMap", "lip_gap", "name_grid_phones", "prepare_synthetic"]
+__all__ = [
+    "LAG", "STEP", "LipMap", "lip_gap", "name_grid_phones", "opening_unit", "prepare_synthetic",
+]  # fmt: skip
