@@ -201,7 +201,10 @@ class Session:
     @property
     def delay(self) -> Fraction:
         """Seconds from the start of a frame's sound until the frame can be drawn."""
-        late = Fraction(self._late + 1) / MOTION_FPS + (self._resample.late + self._batch - 1) / self.fps
+        late = (
+            Fraction(self._late + 1) / MOTION_FPS
+            + (self._resample.late + self._batch - 1) / self.fps
+        )
         return late + (0 if self.rate in {0, SPEECH_RATE} else _RESAMPLING)
 
     def feed(self, samples: np.ndarray, rate: int) -> Iterator[Piece]:

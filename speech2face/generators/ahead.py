@@ -7,6 +7,7 @@ side by side do. And while the last chunk is pasted and encoded, the next is bei
 from collections import deque
 from collections.abc import Generator as Iterated
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from threading import Barrier
 from typing import TypeVar
 
@@ -17,6 +18,8 @@ from speech2face.generators.base import Frames, Generator, Latents
 _State = TypeVar("_State")
 _MOST = 4
 """Chunks side by side at most: each holds its own intermediate pictures."""
+_EARLY = 2
+"""Frames of the first chunks."""
 
 
 def side_by_side(device: torch.device) -> int:
@@ -57,9 +60,12 @@ class Drawers:
             chunk: Frames drawn as one batch.
         """
         coming: deque[Future[Frames]] = deque()
+        # Small chunks at first, so that the first frames are seen early.
+        early = min(_EARLY * self.count, len(latents)) if chunk > _EARLY else 0
+        starts = [*range(0, early, _EARLY), *range(early, len(latents), chunk)]
         try:
-            for start in range(0, len(latents), chunk):
-                part = latents[start : start + chunk]
+            for start, stop in pairwise([*starts, len(latents)]):
+                part = latents[start:stop]
                 coming.append(self._pool.submit(generator.render, state, part))
                 if len(coming) > self.count:
                     yield coming.popleft().result()

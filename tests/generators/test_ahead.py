@@ -79,9 +79,8 @@ def test_no_more_is_drawn_than_is_about_to_be_taken() -> None:
 
 
 def test_an_error_is_raised_where_the_frames_are_taken() -> None:
-    frames = Drawers(2).draw(Counting(broken=6), None, _numbers(30), 3)
-    assert int(next(frames)[0, 0, 0, 0]) == 0
-    assert int(next(frames)[0, 0, 0, 0]) == 3
+    frames = Drawers(2).draw(Counting(broken=7), None, _numbers(30), 3)
+    assert [int(next(frames)[0, 0, 0, 0]) for _ in range(3)] == [0, 2, 4]
     with pytest.raises(ArithmeticError, match="cannot be drawn"):
         next(frames)
 
