@@ -66,7 +66,7 @@ def settings_of(kind: type) -> dict[str, Setting]:
         allowed = get_args(hint) if isinstance(hint, UnionType) else (hint,)
         word = next(kind for kind in _WORD_KINDS if kind in allowed)
         # `fps` is kept as a fraction, but its word is "25".
-        default = str(one.default) if word is str else one.default
+        default = str(one.default) if word is str and one.default is not None else one.default
         declared[one.name] = Setting(
             name=one.name, kind=word, optional=type(None) in allowed, default=default,
             help=texts[one.name], panel=one.metadata["panel"], flags=one.metadata["flags"],

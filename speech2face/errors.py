@@ -7,6 +7,21 @@ Anything that is not a `Speech2FaceError` is a bug: it keeps its traceback and e
 from typing import ClassVar
 
 
+def shown(name: object) -> str:
+    """Return a file name as a message can show it: unchanged where it is plain, else quoted.
+
+    Control characters (a terminal would obey them), bytes that are no text, and spaces that a
+    reader cannot see are escaped, so that two names never look alike.
+    """
+    text = str(name)
+    visible = "".join(
+        character if character.isprintable() and character != "\\" else ascii(character)[1:-1]
+        for character in text
+    )
+    plain = visible.replace("\\\\", "\\") == text and text == " ".join(text.split())
+    return text if plain else f"'{visible}'"
+
+
 class Speech2FaceError(Exception):
     """Base of every error that is the input's, the machine's or the installation's, not a bug."""
 

@@ -1,18 +1,26 @@
-"""Small sounds and videos for tests, made by the same ffmpeg that the package uses."""
+"""Small sounds and videos for tests, made by a whole ffmpeg, which is not what reads them."""
 
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import soundfile
-
-from speech2face.media.ffmpeg import run_ffmpeg
 
 CLICK_SECOND = 0.5
 
 
-def ffmpeg(*arguments: str) -> None:
-    run_ffmpeg([*arguments], doing="make a file for a test")
+def ffmpeg(*arguments: str) -> str:
+    """Run ffmpeg; return what it wrote to its standard output."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-v", "error", "-y"]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def described(path: Path) -> str:
+    """What ffmpeg says of a file's streams."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr
 
 
 def click(path: Path, *, rate: int = 48_000, channels: int = 2, seconds: float = 1.01) -> Path:

@@ -7,6 +7,7 @@ import typer
 
 from speech2face.cli import options
 from speech2face.cli.progress import reporter
+from speech2face.cli.say import say_path
 from speech2face.cli.settings_options import with_settings
 from speech2face.jobs.settings import Settings
 
@@ -64,7 +65,7 @@ def animate(
     typer.echo(f"speech2face: {settings.generator} on {place}", err=True)
     with reporter(progress) as report:
         engine.run(job, report)
-    typer.echo(job.output)
+    say_path(job.output)
 
 
 def _inputs(

@@ -3,10 +3,8 @@
 import json
 import os
 import platform
-import re
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -22,6 +20,7 @@ from speech2face.jobs.settings import Settings
 if TYPE_CHECKING:
     from speech2face.jobs.clip import Progress
     from speech2face.jobs.preflight import Job
+    from speech2face.media.sound import Sound
 
 _MEGA = 1_000_000
 
@@ -60,15 +59,14 @@ def benchmark(
     from speech2face.cli.calibrate import ensure_calibrated
     from speech2face.jobs.animate import Speech2Face
     from speech2face.jobs.preflight import check
-    from speech2face.media.ffmpeg import input_file, run_ffmpeg
+    from speech2face.media.audio import open_sound
 
     imports = perf_counter() - started
     with tempfile.TemporaryDirectory() as folder:
         sound, output = Path(folder) / "sound.wav", Path(folder) / "video.mp4"
-        looped = ["-stream_loop", "-1", *input_file(audio), "-t", str(seconds), str(sound)]
         check(portrait, audio, None, settings, generator=settings.generator)
         ensure_calibrated(settings.generator, devices.resolve(device), options.ProgressKind.NONE)
-        run_ffmpeg(looped, doing=f"repeat the sound of {audio}")
+        _repeat(open_sound(audio), seconds, sound)
         for _ in range(runs):
             clock = _Clock()
             job = check(portrait, sound, output, settings, overwrite=True)
@@ -84,6 +82,18 @@ def benchmark(
                 **_result(clock, job, len(output.read_bytes())),
             }
             typer.echo(json.dumps(found)) if as_json else _print(found)
+
+
+def _repeat(sound: "Sound", seconds: float, path: Path) -> None:
+    """Write a sound as often as it takes to fill a time, as WAV."""
+    import soundfile
+
+    left = round(seconds * sound.rate)
+    with soundfile.SoundFile(path, "w", sound.rate, sound.channels, "PCM_16") as file:
+        while left > 0:
+            for block in sound.samples():
+                file.write(block[:left])
+                left -= min(left, len(block))
 
 
 def _refuse() -> NoReturn:
@@ -107,7 +117,6 @@ class _Clock:
         self.stages: dict[str, float] = {}
         self.first_frame: float | None = None
         self.frames = 0
-        self.encoder_memory: int | None = None
 
     def lap(self, stage: str) -> None:
         now = perf_counter()
@@ -118,7 +127,6 @@ class _Clock:
         self.lap(progress.stage)
         if progress.stage == "write":
             self.frames = progress.done
-            self.encoder_memory = _encoder_memory() or self.encoder_memory
             self.first_frame = self.first_frame or self.last - self.started
 
 
@@ -131,7 +139,7 @@ def _result(clock: _Clock, job: "Job", size: int) -> dict[str, object]:
         "total_seconds": round(total, 3), "real_time_factor": round(total / float(job.duration), 3),
         "frames_per_second": round(clock.frames / total, 2),
         "first_frames_seconds": round(clock.first_frame or total, 3),
-        "peak_memory_mb": _peak_memory(), "encoder_peak_memory_mb": clock.encoder_memory,
+        "peak_memory_mb": _peak_memory(),
         "video_bytes": size,
     }  # fmt: skip
 
@@ -167,21 +175,6 @@ def _peak_memory() -> int | None:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // _MEGA
-
-
-def _encoder_memory() -> int | None:
-    """Give the peak resident memory of the running ffmpeg in MB; None where /proc has no word.
-
-    What the system says of ended children counts the moment before they became ffmpeg too.
-    """
-    found = None
-    for tasks in Path("/proc/self/task").glob("*/children"):
-        with suppress(OSError):
-            for child in tasks.read_text(encoding="ascii").split():
-                status = Path(f"/proc/{child}/status").read_text(encoding="utf-8")
-                if "ffmpeg" in status and (peak := re.search(r"VmHWM:\s*(\d+)", status)):
-                    found = max(found or 0, int(peak[1]) * 1024 // _MEGA)
-    return found
 
 
 def _print(found: dict[str, object]) -> None:

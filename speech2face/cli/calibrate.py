@@ -7,6 +7,7 @@ import typer
 
 from speech2face.cli import options
 from speech2face.cli.progress import counting
+from speech2face.cli.say import say_path
 
 if TYPE_CHECKING:
     import torch
@@ -45,10 +46,9 @@ def calibrate(
     """
     from speech2face import devices
     from speech2face.generators import registry
-    from speech2face.media.output import check_output
+    from speech2face.media.output import check_outputs
 
-    if output is not None:
-        check_output(output, overwrite=overwrite)
+    check_outputs(output, inputs=[*(portraits or []), speech], overwrite=overwrite)
     registry.require(generator)
     _calibrate(
         registry.imported_name(registry.full_name(generator)), devices.resolve(device), progress,
@@ -93,6 +93,7 @@ def _calibrate(
     from speech2face.face.track import FaceTracker
     from speech2face.media.audio import read_speech
     from speech2face.media.image import read_image
+    from speech2face.media.output import atomic_output
     from speech2face.training.calibration import calibrate as calibration
 
     paths = portraits or [calibration.example("portrait.png")]
@@ -105,5 +106,6 @@ def _calibrate(
         done = calibration.calibrate(weights, faces, sound, device, plan=plan, told=told)
     typer.echo(done.table(), err=True)
     if report is not None:
-        report.write_text(json.dumps(done.errors, indent=2) + "\n", encoding="utf-8")
-    typer.echo(done.path)
+        with atomic_output(report, overwrite=True) as partial:
+            partial.write_text(json.dumps(done.errors, indent=2) + "\n", encoding="utf-8")
+    say_path(done.path)

@@ -18,7 +18,7 @@ from speech2face.errors import OutputError, Speech2FaceError, WeightsError
 _LEAST_SPACE = 200_000_000
 _PACKAGES = (
     "torch", "torchvision", "torchaudio", "facenet-pytorch", "librosa", "numpy", "scipy",
-    "soundfile", "opencv-python", "pillow", "imageio-ffmpeg", "moviepy", "safetensors",
+    "soundfile", "opencv-python", "pillow", "av", "moviepy", "safetensors",
 )  # fmt: skip
 _OPTIONAL = {
     "pillow_heif": "HEIC pictures: pip install 'speech2face[heif]'",
@@ -27,7 +27,7 @@ _OPTIONAL = {
 
 
 def doctor() -> None:
-    """Check python, packages, ffmpeg, weights, devices and disk: can this machine make videos?
+    """Check python, packages, encoders, weights, devices and disk: can this machine make videos?
 
     The exit status is not 0 if something needed is absent.
     """  # noqa: DOC501 - the text is the command's help
@@ -48,7 +48,7 @@ def _checks() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "python", lambda: f"{platform.python_version()} on {platform.platform()}"
     yield "packages", _packages
     yield "device", _device
-    yield "ffmpeg", _ffmpeg
+    yield "encoders", _encoders
     yield "weights", _weights
     yield "imported", _imported
     for name in _imported_names():
@@ -78,10 +78,13 @@ def _device() -> str:
     return f"{place} {name}, {torch.get_num_threads()} threads of {os.cpu_count()} cores".strip()
 
 
-def _ffmpeg() -> str:
-    from speech2face.media.ffmpeg import find_ffmpeg
+def _encoders() -> str:
+    import av
 
-    return str(find_ffmpeg())
+    from speech2face.media.encode import require_encoders
+
+    require_encoders()
+    return f"H.264 and AAC by PyAV {av.__version__}"
 
 
 def _weights() -> str:

@@ -11,6 +11,7 @@ import typer
 from speech2face.cli import options
 from speech2face.cli.prepare import prepare_videos
 from speech2face.cli.progress import counting
+from speech2face.cli.say import say_path
 
 
 def finetune(
@@ -49,7 +50,7 @@ def finetune(
 
     from speech2face.errors import InputError
     from speech2face.evaluation.speech.finetuned import finetuned_table
-    from speech2face.media.output import atomic_output, check_output
+    from speech2face.media.output import atomic_output, check_outputs
     from speech2face.stages.speech2landmarks import Speech2Landmarks
     from speech2face.training.loop.loop import Report, run
     from speech2face.training.speech.recipe import for_material
@@ -58,7 +59,7 @@ def finetune(
     from speech2face.training.systems import find_recipe
 
     plan = read_recipe(find_recipe(recipe))
-    check_output(output, overwrite=overwrite)
+    check_outputs(output, inputs=[*videos, Path(recipe)], overwrite=overwrite)
     if threads is not None:
         torch.set_num_threads(threads)
     with _folder(work) as folder:
@@ -79,7 +80,7 @@ def finetune(
         with atomic_output(output, overwrite) as partial:
             shutil.copyfile(weights, partial)
     typer.echo(table.markdown())
-    typer.echo(output)
+    say_path(output)
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from speech2face.cli.say import say_path
+
 
 def gif(
     video: Annotated[Path, typer.Argument(help="A video.")],
@@ -17,4 +19,4 @@ def gif(
     from speech2face.media.gif import write_gif
 
     write_gif(video, output, width=width, fps=fps, overwrite=overwrite)
-    typer.echo(output)
+    say_path(output)

@@ -8,6 +8,7 @@ import typer
 
 from speech2face.cli import options
 from speech2face.cli.progress import reporter
+from speech2face.cli.say import say_path
 from speech2face.cli.settings_options import with_settings
 from speech2face.jobs.settings import Settings
 
@@ -32,7 +33,14 @@ _Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write
 
 
 @with_settings(
-    "expression_scale", "face_select", "force", "background", "tracker", "speech2landmarks"
+    "expression_scale",
+    "face_select",
+    "force",
+    "background",
+    "tracker",
+    "speech2landmarks",
+    "audio_track",
+    "raw_audio",
 )
 def landmarks(
     audio: options.AudioArgument,
@@ -54,15 +62,14 @@ def landmarks(
     from speech2face.face.likeness import Likeness
     from speech2face.face.rig import shipped_rig
     from speech2face.jobs.avatar import scaled
-    from speech2face.media.audio import read_speech
-    from speech2face.media.output import check_output
+    from speech2face.jobs.preflight import open_audio
+    from speech2face.media.output import check_outputs
     from speech2face.stages.artifacts import save_track
     from speech2face.stages.speech2landmarks import Speech2Landmarks
 
-    for path in filter(None, (output, plot)):
-        check_output(path, overwrite=overwrite)
+    check_outputs(output, plot, inputs=[audio, portrait, *settings.files], overwrite=overwrite)
     place = devices.resolve(device)
-    speech = read_speech(audio)
+    speech = open_audio(audio, settings).speech()
     likeness = Likeness(shipped_rig().neutral)
     if portrait is not None:
         likeness = _view(portrait, settings, create_tracker(settings.tracker, place)).likeness
@@ -74,12 +81,12 @@ def landmarks(
         from speech2face.evaluation.plots import plot_motion
 
         plot_motion(plot, speech, landmarks=track, overwrite=overwrite)
-    typer.echo(output)
+    say_path(output)
 
 
 @with_settings(
     "emotion", "blink", "gaze", "pose", "pose_strength", "timeline", "seed",
-    "face_select", "force", "background", "generator", "tracker",
+    "face_select", "force", "background", "generator", "tracker", "audio_track", "raw_audio",
 )  # fmt: skip
 def latents(
     portrait: options.PortraitArgument,
@@ -104,20 +111,22 @@ def latents(
     from speech2face.face.alignment import create_tracker
     from speech2face.generators.registry import create, require
     from speech2face.jobs.pose_video import follow_pose
-    from speech2face.media.audio import read_speech
-    from speech2face.media.output import check_output
+    from speech2face.jobs.preflight import open_audio
+    from speech2face.media.output import check_outputs
     from speech2face.stages.artifacts import load_track, save_track
     from speech2face.stages.landmarks2latents import landmarks2latents
     from speech2face.types import LandmarkTrack
 
-    for path in filter(None, (output, plot)):
-        check_output(path, overwrite=overwrite)
+    check_outputs(
+        output, plot, inputs=[portrait, landmarks_file, audio, *settings.files], overwrite=overwrite
+    )
     track = load_track(landmarks_file, LandmarkTrack)
     place = devices.resolve(device)
     require(settings.generator)
     ensure_calibrated(settings.generator, place, options.ProgressKind.BAR)
     tracker = create_tracker(settings.tracker, place)
-    speech = _silence(len(track), track.fps) if audio is None else read_speech(audio)
+    silent = _silence(len(track), track.fps)
+    speech = silent if audio is None else open_audio(audio, settings).speech()
     settings = follow_pose(settings, tracker, len(track))
     controls = direct(speech, settings, len(track), track.fps)
     draws, view = create(settings.generator, place), _view(portrait, settings, tracker)
@@ -129,7 +138,7 @@ def latents(
         plot_motion(
             plot, speech, landmarks=track, controls=controls, latents=found, overwrite=overwrite
         )
-    typer.echo(output)
+    say_path(output)
 
 
 @with_settings(
@@ -159,14 +168,13 @@ def render(
     from speech2face.jobs.provenance import SYNTHETIC_TAGS
     from speech2face.media.container import require_mp4_name
     from speech2face.media.encode import VideoWriter
-    from speech2face.media.output import check_output
+    from speech2face.media.output import check_outputs
     from speech2face.stages.artifacts import load_track
     from speech2face.timing import frames_for
     from speech2face.types import LatentTrack
 
     require_mp4_name(output)
-    for path in filter(None, (output, plot)):
-        check_output(path, overwrite=overwrite)
+    check_outputs(output, plot, inputs=[portrait, latents_file], overwrite=overwrite)
     found = load_track(latents_file, LatentTrack)
     duration = len(found) / found.fps if seconds is None else Fraction(str(seconds))
     frames = frames_for(duration, settings.rate)
@@ -190,25 +198,30 @@ def render(
                 video.write(frame)
     if plot is not None:
         _plot_frames(plot, output, len(found), tracker, overwrite=overwrite)
-    typer.echo(output)
+    say_path(output)
 
 
+@with_settings("audio_track", "raw_audio")
 def mux(
     video: Annotated[Path, typer.Argument(help="The picture.", metavar="VIDEO")],
     audio: options.AudioArgument,
     *,
     output: _Output,
+    settings: Settings,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Stage 4: the picture of VIDEO and the sound of AUDIO become one file, neither encoded anew.
 
     Sound that MP4 cannot hold becomes AAC of its own rate and channels.
     """
+    from speech2face.jobs.preflight import open_audio
     from speech2face.jobs.provenance import SYNTHETIC_TAGS
     from speech2face.media.mux import mux as join
+    from speech2face.media.output import check_outputs
 
-    join(video, audio, output, overwrite, SYNTHETIC_TAGS)
-    typer.echo(output)
+    check_outputs(output, inputs=[video, audio], overwrite=overwrite)
+    join(video, open_audio(audio, settings), output, overwrite, SYNTHETIC_TAGS)
+    say_path(output)
 
 
 def _view(path: Path, settings: Settings, tracker: "FaceTracker") -> "View":

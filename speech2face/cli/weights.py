@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from speech2face.cli import options
+from speech2face.cli.say import say_path
 
 _Name = Annotated[
     str, typer.Option(help="What to call them: --generator facevid2vid:NAME uses them then.")
@@ -103,4 +104,4 @@ def bring(
             err=True,
         )
     typer.echo(f"--generator facevid2vid:{name} uses it", err=True)
-    typer.echo(path)
+    say_path(path)

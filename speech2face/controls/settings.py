@@ -62,6 +62,13 @@ class ControlSettings:
             raise InputError(msg)
         self.resolve()  # every parser in it raises InputError
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the settings name; no output may be written over them."""
+        source = self.timeline.source if isinstance(self.timeline, Timeline) else self.timeline
+        named = (source, self.resolve().pose)
+        return tuple(path for path in named if isinstance(path, Path))
+
     def resolve(self) -> Timeline:
         """Spell the settings out as one timeline."""
         gaze, strength = parse_gaze(self.gaze), check_strength(self.pose_strength)

@@ -26,7 +26,7 @@ import json
 import math
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -92,6 +92,8 @@ class Timeline:
     """Multiplies the pose."""
     expression: Keys = _ONCE
     """Multiplies emotion and brow raises."""
+    source: Path | None = field(default=None, compare=False, repr=False)
+    """The file that it was read from, if any; no output may be written over it."""
 
     @classmethod
     def read(cls, path: Path) -> "Timeline":
@@ -110,7 +112,7 @@ class Timeline:
         except (ValueError, RecursionError) as error:
             msg = f"the timeline {path} is not valid: {error}; correct that line"
             raise InputError(msg) from error
-        return cls.parse(table, source=str(path))
+        return replace(cls.parse(table, source=str(path)), source=path)
 
     @classmethod
     def parse(cls, table: object, *, source: str = "timeline") -> "Timeline":
@@ -131,7 +133,7 @@ class Timeline:
         if isinstance(version, bool) or version != VERSION:
             msg = f"{source} is of version {_shown(version)}; this program reads version {VERSION}"
             raise InputError(msg)
-        names = [field.name for field in fields(cls)]
+        names = [one.name for one in fields(cls) if one.name != "source"]
         unknown = [name for name in entries if name not in names]
         if unknown:
             msg = f"{source} has an unknown track {unknown[0]!r}; the tracks are {', '.join(names)}"

@@ -22,6 +22,8 @@ from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar
 from speech2face.jobs.settings import Settings
 from speech2face.media.audio import read_speech
 from speech2face.media.encode import VideoWriter
+from speech2face.media.inputs import Readable
+from speech2face.media.sound import Sound
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 
 _ALWAYS = ("rig", "speech2landmarks", "tracker")
@@ -114,8 +116,8 @@ class Speech2Face:
 
     def animate(
         self,
-        portrait: str | Path,
-        audio: str | Path,
+        portrait: Readable,
+        audio: Readable | Sound,
         output: str | Path | None = None,
         *,
         settings: Settings | None = None,
@@ -125,8 +127,9 @@ class Speech2Face:
         """Make a portrait speak.
 
         Args:
-            portrait: A picture with a face.
-            audio: A sound file, or a video whose sound is used.
+            portrait: A picture with a face: a file, bytes or a stream.
+            audio: A sound file, or a video whose sound is used, likewise; or what
+                `media.audio.open_sound` made of an array and its rate.
             output: Where to write the video; None: only hand out the frames.
             settings: How to animate; by default everything natural, at 25 frames a second.
             overwrite: Replace an output that exists.
@@ -140,7 +143,7 @@ class Speech2Face:
         """  # noqa: DOC502 the parts raise it
         target = None if output is None else Path(output)
         settings = settings or Settings()
-        job = check(Path(portrait), Path(audio), target, settings, overwrite=overwrite)
+        job = check(portrait, audio, target, settings, overwrite=overwrite)
         return self.run(job, progress)
 
     def run(self, job: Job, progress: Report | None = None) -> Clip:
@@ -162,6 +165,19 @@ class Speech2Face:
 def _write(clip: Clip, job: Job, output: Path) -> None:
     """Encode a clip with its sound while it is drawn, and say beside it how it was made."""
     cut = None if job.settings.preview is None else len(clip) / clip.latents.fps
+    assert job.sidecar is not None  # noqa: S101 where there is an output, there is a sidecar
+    generator, own = full_name(job.settings.generator), job.settings.speech2landmarks
+    pose = job.settings.resolve().pose
+    shipped = {*_ALWAYS, *weights_of(generator)} - ({"speech2landmarks"} if own else set())
+    described = sidecar(
+        output,
+        settings=asdict(job.settings) | {"generator": generator},
+        inputs={"portrait": job.portrait, "audio": job.audio.source}
+        | ({"speech2landmarks": own} if own else {})
+        | ({"pose": pose} if isinstance(pose, Path) else {}),
+        weights=sorted(shipped),
+        path=job.sidecar,
+    )
     with VideoWriter(
         output,
         size=clip.size,
@@ -170,17 +186,7 @@ def _write(clip: Clip, job: Job, output: Path) -> None:
         overwrite=job.overwrite,
         tags=SYNTHETIC_TAGS,
         seconds=cut,
+        beside=described,
     ) as video:
         for frame in clip:
             video.write(frame)
-    generator, own = full_name(job.settings.generator), job.settings.speech2landmarks
-    pose = job.settings.resolve().pose
-    shipped = {*_ALWAYS, *weights_of(generator)} - ({"speech2landmarks"} if own else set())
-    sidecar(
-        output,
-        settings=asdict(job.settings) | {"generator": generator},
-        inputs={"portrait": job.portrait, "audio": job.audio}
-        | ({"speech2landmarks": own} if own else {})
-        | ({"pose": pose} if isinstance(pose, Path) else {}),
-        weights=sorted(shipped),
-    )

@@ -12,17 +12,24 @@ from jaxtyping import UInt8
 
 from speech2face.errors import InputError, OutputError, Speech2FaceWarning
 from speech2face.generators import registry
+from speech2face.jobs.provenance import sidecar_path
 from speech2face.jobs.settings import Settings, parse_colour
-from speech2face.media.audio import probe_audio
+from speech2face.media.audio import open_sound
 from speech2face.media.container import require_mp4_name
-from speech2face.media.ffmpeg import find_ffmpeg
-from speech2face.media.files import require_file
+from speech2face.media.encode import require_encoders
 from speech2face.media.image import read_image
-from speech2face.media.output import check_output
+from speech2face.media.inputs import Opened, Readable, open_input
+from speech2face.media.output import check_outputs, shortened
+from speech2face.media.raw_audio import RawFormat
+from speech2face.media.sound import Sound
 from speech2face.media.video import probe_video
 
 _LONGEST_SIDE = 4096
 """Pixels: what decoders in phones and browsers take (H.264 level 5.2)."""
+
+_LOOK_AHEAD = Fraction(30)
+"""Seconds of sound that a preview hears beyond its end: the lips need a fifth of one; head, lids
+and brows go by what is usual in the sound, which half a minute shows."""
 
 _BYTES_PER_SECOND = 500_000
 """What a second of video may take on disk, generously."""
@@ -32,32 +39,35 @@ _BYTES_PER_SECOND = 500_000
 class Job:
     """One video to make; its inputs have been read or probed and its output can be written."""
 
-    portrait: Path
+    portrait: Opened
     image: UInt8[np.ndarray, "height width 3"]
     """The portrait's picture, upright, sRGB."""
-    audio: Path
+    audio: Sound
+    """The sound; of a preview no more than it needs."""
     duration: Fraction
     """Seconds of sound."""
     output: Path | None
     """Where the video goes; None: frames are only handed out."""
+    sidecar: Path | None
+    """Where the description of the video goes; None where there is no output."""
     overwrite: bool
     settings: Settings
 
 
 def check(
-    portrait: Path,
-    audio: Path,
+    portrait: Readable,
+    audio: Readable | Sound,
     output: Path | None,
     settings: Settings,
     *,
     overwrite: bool = False,
     generator: str = "warp",
 ) -> Job:
-    """Make sure of everything that needs no model: generator, inputs, ffmpeg, output, disk.
+    """Make sure of everything that needs no model: generator, inputs, encoders, output, disk.
 
     Args:
-        portrait: The picture.
-        audio: The sound, or a video with sound.
+        portrait: The picture: a file, bytes, a stream, or "-" for standard input.
+        audio: The sound, or a video with sound, likewise.
         output: A file, or a folder for which a name is made from the inputs; None: no file.
         settings: How the portrait is to be animated.
         overwrite: Replace an output that exists.
@@ -68,55 +78,72 @@ def check(
     """
     registry.require(generator)
     pose = settings.resolve().pose
-    inputs = [portrait, audio, *([pose] if isinstance(pose, Path) else [])]
+    inputs = [portrait, audio, *settings.files]
+    sidecar = None
     if output is not None:
-        output = named(output, portrait, audio)
-        if output.resolve() in {path.resolve() for path in inputs}:
-            msg = f"{output} is an input and inputs are never written to; choose another output"
-            raise InputError(msg)
+        output = named(output, _name_of(portrait), _name_of(audio))
+        check_outputs(output, inputs=inputs, overwrite=overwrite)
         require_mp4_name(output)
-        check_output(output, overwrite=overwrite)
-    require_file(portrait, "portrait")
-    require_file(audio, "sound")
+        sidecar = sidecar_path(output, inputs=inputs, overwrite=overwrite)
+    seen = open_input(portrait, "portrait")
+    sound = open_audio(audio, settings)
     if isinstance(pose, Path):
         probe_video(pose)
-    find_ffmpeg()
-    duration = probe_audio(audio).duration
+    require_encoders()
+    if settings.preview is not None:
+        sound = sound.first(settings.preview / settings.rate + _LOOK_AHEAD)
+    duration = sound.duration
     if settings.max_duration is not None and duration > settings.max_duration:
         msg = (
-            f"{audio} lasts {float(duration):.1f} s, at most {settings.max_duration:g} s are "
+            f"{sound.name} lasts {float(duration):.1f} s, at most {settings.max_duration:g} s are "
             "allowed; raise --max-duration or cut the sound"
         )
         raise InputError(msg)
     if output is not None:
         _require_space(output, duration)
-    image = read_portrait(portrait, settings)
+    image = read_portrait(seen, settings)
     return Job(
-        portrait=portrait, image=image, audio=audio, duration=duration, output=output,
-        overwrite=overwrite, settings=settings,
+        portrait=seen, image=image, audio=sound, duration=duration, output=output,
+        sidecar=sidecar, overwrite=overwrite, settings=settings,
     )  # fmt: skip
 
 
-def read_portrait(path: Path, settings: Settings) -> UInt8[np.ndarray, "height width 3"]:
+def open_audio(given: Readable | Sound, settings: Settings) -> Sound:
+    """Open a sound as the settings say: which track, and how samples without a header are read."""
+    raw = None if settings.raw_audio is None else RawFormat.parse(settings.raw_audio)
+    return open_sound(given, track=settings.audio_track, raw=raw)
+
+
+def read_portrait(
+    given: Readable | Opened, settings: Settings
+) -> UInt8[np.ndarray, "height width 3"]:
     """Read a picture; one that is larger than players can show as video is shrunk."""
-    image = read_image(path, background=parse_colour(settings.background))
+    source = open_input(given, "portrait")
+    image = read_image(source, parse_colour(settings.background), longest=_LONGEST_SIDE)
     longest = max(image.shape[:2])
     if longest <= _LONGEST_SIDE:
         return image
     size = tuple(round(side * _LONGEST_SIDE / longest) for side in image.shape[1::-1])
     note = (
-        f"{path} has {image.shape[1]} x {image.shape[0]} pixels; "
-        f"the video will have {size[0]} x {size[1]}, which players can show"
+        f"{source} has more pixels than players can show; the video will have {size[0]} x {size[1]}"
     )
     warnings.warn(note, Speech2FaceWarning, stacklevel=3)
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def named(output: Path, *inputs: Path) -> Path:
-    """Give the output file: itself, or in a folder a name made from the inputs."""
+    """Return the output file: itself, or in a folder a name made from the inputs."""
     if output.is_dir():
-        return output / ("_".join(path.stem for path in inputs) + ".mp4")
+        stem = "_".join(path.stem for path in inputs)
+        return output / shortened(stem, ".mp4")
     return output
+
+
+def _name_of(given: Readable | Sound) -> Path:
+    """Return a file name to call an output after."""
+    if isinstance(given, Sound):
+        given = given.source.path or Path(given.source.name)
+    return Path(given) if isinstance(given, str | Path) and str(given) != "-" else Path("input")
 
 
 def _require_space(output: Path, duration: Fraction) -> None:

@@ -5,7 +5,6 @@ The sidecar says with what: version, settings, seed, hashes of inputs and weight
 reproducibility as much as honesty. Inputs are named without their folders.
 """
 
-import hashlib
 import json
 import platform
 import warnings
@@ -21,8 +20,10 @@ import numpy as np
 
 from speech2face import __version__
 from speech2face.checkpoints import library, store
-from speech2face.errors import Speech2FaceWarning
-from speech2face.media.output import atomic_output
+from speech2face.errors import OutputError, Speech2FaceWarning, shown
+from speech2face.media.encode import Beside
+from speech2face.media.inputs import Opened
+from speech2face.media.output import check_outputs
 
 SYNTHETIC_TAGS = {
     "comment": "AI-generated video, made with speech2face",
@@ -33,48 +34,69 @@ SYNTHETIC_TAGS = {
 _MARK = "speech2face"
 """The key by which a sidecar is known as ours; its value is the version that wrote it."""
 
-_NAMED_SOFTWARE = ("torch", "numpy", "librosa", "imageio-ffmpeg")
+_LONGEST_SIDECAR = 1 << 20
+_NAMED_SOFTWARE = ("torch", "numpy", "librosa", "av")
 
 
-def sidecar_path(output: Path) -> Path:
-    """Give the place of an output's sidecar: `clip.json` beside `clip.mp4`.
+def sidecar_path(output: Path, *, inputs: Iterable[object] = (), overwrite: bool) -> Path:
+    """Return where an output's sidecar goes: `clip.json` beside `clip.mp4`, `clip.m4v.json` else.
 
-    Where that name belongs to another file (a timeline, say), it is `clip.mp4.json`.
-    """
-    path = output.with_suffix(".json")
-    return path if not path.exists() or _is_ours(path) else output.with_name(f"{output.name}.json")
+    Where `clip.json` belongs to another file (a timeline, say), it is `clip.mp4.json`.
+
+    Args:
+        output: The video.
+        inputs: All that is read; none of them is ever written to.
+        overwrite: Whether an earlier sidecar of this output may be replaced.
+
+    Raises:
+        InputError: The name left for it is an input.
+        OutputError: It cannot be written, exists and may not be replaced, or is another file.
+    """  # noqa: DOC502 check_outputs raises it
+    short, long = output.with_suffix(".json"), output.with_name(f"{output.name}.json")
+    read = list(inputs)
+    if output.suffix.lower() == ".mp4" and (not short.exists() or _is_of(short, output)):
+        path = short
+    else:
+        path = long
+        if output.suffix.lower() == ".mp4":
+            note = f"{shown(short)} is another file; the sidecar is {shown(long.name)}"
+            warnings.warn(note, Speech2FaceWarning, stacklevel=2)
+    if path.exists() and not _is_of(path, output):
+        check_outputs(path, inputs=read, overwrite=True)  # an input is named as such
+        msg = (
+            f"{shown(path)}, which the sidecar of {shown(output.name)} would be, is another file; "
+            "it was left as it is; choose another name for the output"
+        )
+        raise OutputError(msg)
+    check_outputs(path, inputs=read, overwrite=overwrite)
+    return path
 
 
 def sidecar(
     output: Path,
     settings: Mapping[str, Any],
-    inputs: Mapping[str, Path],
+    inputs: Mapping[str, Opened | Path],
     weights: Iterable[str],
-) -> None:
-    """Write the sidecar of a finished output.
+    *,
+    path: Path,
+) -> Beside:
+    """Describe an output; the sidecar is written together with it.
 
     Args:
-        output: The finished file.
+        output: The video.
         settings: All that the user or a default chose, the seed and a consent note included.
             Dataclasses, paths, fractions and arrays are understood.
-        inputs: The files that went in, by their role ("portrait", "sound").
+        inputs: What went in, by its role ("portrait", "sound"): what was opened, so that what is
+            hashed is what was read.
         weights: Names of the weights that were used: shipped ones as in the manifest, imported
             ones as "facevid2vid:NAME".
+        path: Where the sidecar goes; see `sidecar_path`.
 
     Raises:
-        OutputError: The sidecar cannot be written.
         WeightsError: The manifest is missing or damaged, or has no weights of that name.
     """  # noqa: DOC502 those below raise them
-    path = sidecar_path(output)
-    if path != output.with_suffix(".json"):
-        note = f"{output.with_suffix('.json')} is another file; the sidecar is {path.name}"
-        warnings.warn(note, Speech2FaceWarning, stacklevel=2)
-    told = {
-        _MARK: __version__,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "synthetic": True,
-        "output": _file(output),
-        "inputs": {role: _file(file) for role, file in inputs.items()},
+    described = {
+        "inputs": {role: _file(given) for role, given in inputs.items()},
         "settings": _plain(dict(settings)),
         "weights": {name: _weights(name) for name in weights},
         "software": {
@@ -83,15 +105,31 @@ def sidecar(
             **{name: _version(name) for name in _NAMED_SOFTWARE},
         },
     }
-    with atomic_output(path, overwrite=True) as temporary:
-        text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+
+    def content(finished: Path) -> bytes:
+        whole = {
+            _MARK: __version__,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "synthetic": True,
+            "output": _file(finished) | {"file": _text(output.name)},
+            **described,
+        }
+        text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)
+        return text.encode("utf-8", "backslashreplace") + b"\n"
+
+    return Beside(path=path, content=content)
 
 
-def _file(path: Path) -> dict[str, str | int]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"file": path.name, "bytes": path.stat().st_size, "sha256": digest}
+def _file(given: Opened | Path) -> dict[str, str | int]:
+    if isinstance(given, Opened):
+        return {"file": _text(given.name), "bytes": given.size, "sha256": given.sha256}
+    size = given.stat().st_size
+    return {"file": _text(given.name), "bytes": size, "sha256": store.file_sha256(given)}
+
+
+def _text(name: str) -> str:
+    """Return a file name as text; bytes that are none are escaped."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _weights(name: str) -> dict[str, str]:
@@ -121,12 +159,14 @@ def _version(distribution: str) -> str:
         return "unknown"
 
 
-def _is_ours(path: Path) -> bool:
+def _is_of(path: Path, output: Path) -> bool:
+    """Return whether a file is the sidecar of an output of this name."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        with path.open("rb") as file:
+            content = json.loads(file.read(_LONGEST_SIDECAR))
+        return _MARK in content and content["output"]["file"] == _text(output.name)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
-    return isinstance(told, dict) and _MARK in told and "synthetic" in told
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401, PLR0911 whatever settings hold
@@ -141,7 +181,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401, PLR0911 whatever settings hold
         case Fraction():
             return str(value)
         case Path():
-            return value.name
+            return _text(value.name)
         case np.ndarray() | np.generic():
             return value.tolist()
         case Mapping():

@@ -8,6 +8,7 @@ from pathlib import Path
 from speech2face.configs import setting
 from speech2face.controls.settings import FACE, ControlSettings
 from speech2face.errors import InputError
+from speech2face.media.raw_audio import RawFormat
 from speech2face.sizes import check_size
 from speech2face.timing import parse_fps
 
@@ -50,9 +51,14 @@ class Settings(ControlSettings):
     speech2landmarks: Path | None = setting(RUN, default=None, flags="--speech2landmarks")
     """Weights that read lips from the sound, from finetune or train; without it those that ship."""
     preview: int | None = setting(RUN, default=None)
-    """Make only the first N frames: a short video, equal to the start of the whole one."""
+    """Make only the first N frames: the start of the whole video. It hears the sound for half a
+    minute beyond them."""
     max_duration: float | None = setting(RUN, default=None)
     """Refuse a sound of more seconds than this."""
+    audio_track: int | None = setting(RUN, default=None)
+    """Which of several sound tracks, from 1; without it the first, with a warning."""
+    raw_audio: str | None = setting(RUN, default=None)
+    """The sound has no header: RATE,CHANNELS,FORMAT, for instance 16000,1,s16le."""
     batch_size: int = setting(RUN, default=8)
     """Frames drawn at once; more need more memory, the result does not depend on it."""
 
@@ -84,6 +90,14 @@ class Settings(ControlSettings):
             f"the batch size {self.batch_size}", "a number from 1 to 256", "8",
         )  # fmt: skip
         parse_colour(self.background)
+        if self.raw_audio is not None:
+            RawFormat.parse(self.raw_audio)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the settings name; no output may be written over them."""
+        weights = () if self.speech2landmarks is None else (self.speech2landmarks,)
+        return (*super().files, *weights)
 
     @property
     def rate(self) -> Fraction:

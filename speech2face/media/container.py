@@ -1,22 +1,20 @@
-"""What goes into an MP4 beside the picture: the sound, the metadata, and the check of the whole."""
+"""What an MP4 is beside its streams: its name, its tags, and the check of the whole."""
 
 from fractions import Fraction
 from pathlib import Path
 
-from speech2face.errors import MediaError, OutputError
-from speech2face.media.audio import AudioInfo, probe_audio
-from speech2face.media.probe import probe_packets
-from speech2face.media.xmp import append_xmp
+from av.container import OutputContainer
+
+from speech2face.errors import MediaError, OutputError, shown
+from speech2face.media.audio import probe_audio
+from speech2face.media.inputs import Opened, open_input
+from speech2face.media.libav import demuxed, start_of
+from speech2face.media.xmp import xmp_box
 
 SOURCE_TYPE = "digitalSourceType"
 """The tag that is written as XMP, because ffmpeg's MP4 knows no such name."""
 
 _ENDINGS = (".mp4", ".m4v")
-
-_COPIED_SOUND = ("aac", "mp3", "alac")
-"""Sound that an MP4 holds as it is and players know; all other sound becomes AAC."""
-
-_AAC_BITRATE = "192k"
 
 _ROUNDING = Fraction(1, 1000)
 """Seconds by which a resampled or re-packed sound may differ in length from its original."""
@@ -30,41 +28,26 @@ def require_mp4_name(output: Path) -> None:
     """
     if output.suffix.lower() not in _ENDINGS:
         msg = (
-            f"the output {output} has no ending of MP4; expected {' or '.join(_ENDINGS)}; rename it"
+            f"the output {shown(output)} has no ending of MP4; expected {' or '.join(_ENDINGS)}; "
+            "rename it, or create that folder first if it is to be one"
         )
         raise OutputError(msg)
 
 
-def sound_codec(heard: AudioInfo, *, cut: bool = False) -> list[str]:
-    """Give the options that put a sound into an MP4: a copy where players know it, else AAC.
-
-    Args:
-        heard: What the sound is.
-        cut: Whether less than all of it is taken; a packet that is copied cannot be cut.
-    """
-    if heard.codec in _COPIED_SOUND and not cut:
-        return ["-c:a", "copy"]
-    return ["-c:a", "aac", "-b:a", _AAC_BITRATE]
+def write_tags(container: OutputContainer, tags: dict[str, str]) -> None:
+    """Tag an MP4 that is being written."""
+    container.metadata.update({key: tags[key] for key in tags if key != SOURCE_TYPE})
 
 
-def container_options(tags: dict[str, str], temporary: Path) -> list[str]:
-    """Give the options that name, tag and lay out an MP4; nothing of the inputs' tags is kept."""
-    named = [
-        word
-        for key, value in tags.items()
-        if key != SOURCE_TYPE
-        for word in ("-metadata", f"{key}={value}")
-    ]
-    return [
-        "-map_metadata", "-1", "-map_chapters", "-1", *named,
-        "-movflags", "+faststart", "-f", "mp4", "-y", f"file:{temporary}",
-    ]  # fmt: skip
+def source_type_box(tags: dict[str, str]) -> bytes:
+    """Return what is appended to a finished MP4 for the tag that ffmpeg cannot write."""
+    return xmp_box(tags[SOURCE_TYPE]) if SOURCE_TYPE in tags else b""
 
 
-def write_source_type(path: Path, tags: dict[str, str]) -> None:
-    """Write the tag that ffmpeg cannot write, where it is asked for."""
-    if SOURCE_TYPE in tags:
-        append_xmp(path, tags[SOURCE_TYPE])
+def append_source_type(path: Path, tags: dict[str, str]) -> None:
+    """Append the tag that ffmpeg cannot write, where it is asked for."""
+    with path.open("ab") as file:
+        file.write(source_type_box(tags))
 
 
 def lengths(path: Path, frame: Fraction) -> tuple[Fraction, Fraction]:
@@ -73,15 +56,36 @@ def lengths(path: Path, frame: Fraction) -> tuple[Fraction, Fraction]:
     Args:
         path: A video with sound.
         frame: Seconds of a frame: how precise the answer has to be.
+
+    Raises:
+        MediaError: It lacks one of both.
     """
-    packets = {"doing": f"check {path.name}", "options": ("-c", "copy")}
-    picture = probe_packets(path, "0:v:0", **packets).end_seconds
-    sound = probe_packets(path, "0:a:0", **packets).end_seconds
-    if abs(picture - sound) >= frame:
-        # The last packet may hold padding that no player plays; decoding tells, at the price of
-        # about a second for ten minutes.
-        sound = probe_audio(path).duration
-    return picture, sound
+    source = open_input(path, "video")
+    try:
+        ends = _ends(source)
+        if not {"video", "audio"} <= ends.keys():
+            msg = f"{path.name} lacks picture or sound; expected both; free some disk and try again"
+            raise MediaError(msg)
+        if abs(ends["video"] - ends["audio"]) >= frame:
+            # The last packet may hold padding that no player plays; decoding shows it.
+            ends["audio"] = probe_audio(source).duration
+    finally:
+        source.close()
+    return ends["video"], ends["audio"]
+
+
+def _ends(source: Opened) -> dict[str, Fraction]:
+    """Return where the last packet of each kind of stream ends, in seconds."""
+    found: dict[str, Fraction] = {}
+    with demuxed(source) as container:
+        for packet in container.demux():
+            if packet.pts is None or packet.time_base is None or not packet.size:
+                continue
+            start = start_of(container, packet.stream) or Fraction(0)
+            end = (packet.pts + (packet.duration or 0)) * packet.time_base - start
+            kind = packet.stream.type
+            found[kind] = max(found.get(kind, Fraction(0)), end)
+    return found
 
 
 def check_lengths(path: Path, frame: Fraction, given: Fraction) -> None:
@@ -90,8 +94,8 @@ def check_lengths(path: Path, frame: Fraction, given: Fraction) -> None:
     Args:
         path: A video with sound.
         frame: Seconds of a frame.
-        given: Seconds of the sound that went in. Older ffmpegs fill the last packet with up to
-            1,023 silent samples, which is longer than a frame at 60 a second, and is no fault.
+        given: Seconds of the sound that went in; a file may seem longer by the padding of its
+            last packet, which is no fault.
 
     Raises:
         MediaError: They do not.

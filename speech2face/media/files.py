@@ -1,9 +1,12 @@
 """Input files: what must hold before any decoder sees one."""
 
 import os
+import stat
 from pathlib import Path
 
-from speech2face.errors import InputError, MediaError
+from speech2face.errors import InputError, MediaError, shown
+
+_QUOTES = "\"'“”‘’«»`"
 
 
 def require_file(path: Path, what: str) -> Path:
@@ -20,16 +23,40 @@ def require_file(path: Path, what: str) -> Path:
         InputError: There is no such file, it is a folder, or it may not be read.
         MediaError: It is empty.
     """
-    if path.is_dir():
-        msg = f"the {what} {path} is a folder; expected a file; name a file in it"
-        raise InputError(msg)
-    if not path.exists():
-        msg = f"the {what} {path} does not exist; expected a file; check the name and the folder"
+    name = shown(path)
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+        reason = "does not exist" if gone else f"cannot be opened ({_reason(error)})"
+        msg = f"the {what} {name} {reason}; expected a file; {_hint(str(path))}"
+        raise InputError(msg) from error
+    if stat.S_ISDIR(mode):
+        msg = f"the {what} {name} is a folder; expected a file; name a file in it"
         raise InputError(msg)
     if not os.access(path, os.R_OK):
-        msg = f"the {what} {path} may not be read; expected a readable file; change its permissions"
+        msg = f"the {what} {name} may not be read; expected a readable file; change its permissions"
         raise InputError(msg)
-    if path.is_file() and path.stat().st_size == 0:
-        msg = f"the {what} {path} is empty (0 bytes); expected media; copy or download it again"
+    if stat.S_ISREG(mode) and path.stat().st_size == 0:
+        msg = f"the {what} {name} is empty (0 bytes); expected media; copy or download it again"
         raise MediaError(msg)
     return path
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _hint(text: str) -> str:
+    """Return what to do about a name that no file has: the usual slips first."""
+    if text.startswith("file:"):
+        return "leave out file:// and write the path alone"
+    if "://" in text or text.startswith(("http:/", "https:/")):  # pathlib joins both slashes
+        return "only files of this machine are read: download it first"
+    if text.strip(_QUOTES) != text:
+        return "leave out the quotes inside the name"
+    if text.startswith("~"):
+        return "the shell left ~ as it is: write the home folder's full path"
+    if text.strip() != text:
+        return "its name begins or ends with a space: leave that out"
+    return "check the name and the folder"

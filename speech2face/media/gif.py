@@ -1,11 +1,16 @@
 """A small, silent, endlessly repeating GIF of a video, for a README or a chat."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from speech2face.errors import InputError, MediaError
-from speech2face.media.output import atomic_output
-from speech2face.media.video import probe_video
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from speech2face.errors import InputError
+from speech2face.media.output import atomic_output, check_outputs
+from speech2face.media.video import VideoReader
 
 _FASTEST = 50
 """Frames a second: browsers show GIFs of a shorter delay much slower."""
@@ -26,7 +31,8 @@ def write_gif(
     Raises:
         InputError: The name, the width or the rate cannot be used.
         MediaError: The video cannot be decoded.
-    """
+    """  # noqa: DOC502 VideoReader raises it
+    check_outputs(output, inputs=[video], overwrite=overwrite)
     if output.suffix.lower() != ".gif":
         msg = f"the output {output} is no GIF by its name; expected an ending of .gif; change it"
         raise InputError(msg)
@@ -36,14 +42,33 @@ def write_gif(
             f"0 and 1 to {_FASTEST} frames; try 320 and 12"
         )
         raise InputError(msg)
-    probe_video(video)
-    from moviepy import VideoFileClip  # noqa: PLC0415 - half a second that other media do not need
+    reader = VideoReader(video)
+    from moviepy import VideoClip  # noqa: PLC0415 - half a second that other media do not need
 
+    size = (width, max(1, round(width * reader.size[1] / reader.size[0])))
+    frames = _Frames(reader, size)
     with atomic_output(output, overwrite) as partial:
-        try:
-            with VideoFileClip(str(video), audio=False) as clip:
-                small: Any = clip.resized(width=width)  # moviepy's types say less than it gives
-                small.write_gif(str(partial), fps=fps, logger=None)
-        except (OSError, ValueError) as error:
-            msg = f"{video} cannot be made a GIF ({error}); expected a video; encode it anew"
-            raise MediaError(msg) from error
+        clip: Any = VideoClip(
+            lambda seconds: frames.at(float(seconds)), duration=float(reader.info.duration)
+        )
+        clip.write_gif(str(partial), fps=fps, logger=None)
+
+
+class _Frames:
+    """The frames of a video by time, which only goes forward."""
+
+    def __init__(self, reader: VideoReader, size: tuple[int, int]) -> None:
+        self._frames = enumerate(reader)
+        self._fps, self._size = reader.fps, size
+        self._shown: tuple[int, UInt8[np.ndarray, "height width 3"]] | None = None
+
+    def at(self, seconds: float) -> UInt8[np.ndarray, "height width 3"]:
+        wanted = int(Fraction(seconds) * self._fps + Fraction(1, 1000))
+        while self._shown is None or self._shown[0] < wanted:
+            following = next(self._frames, None)
+            if following is None:
+                break
+            self._shown = following
+        assert self._shown is not None  # noqa: S101 a reader has a frame
+        small = cv2.resize(self._shown[1], self._size, interpolation=cv2.INTER_AREA)
+        return small.astype(np.uint8)

@@ -6,7 +6,9 @@ profile or a transparent pixel's hidden colour is dealt with once.
 
 import io
 import struct
+import threading
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +16,22 @@ from jaxtyping import UInt8
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from speech2face.errors import InputError, MediaError, Speech2FaceWarning
-from speech2face.media.files import require_file
+from speech2face.media.inputs import Opened, Readable, open_input
 from speech2face.media.output import atomic_output
+from speech2face.media.png import without_texts
 
 _FORMATS = (
     "JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "TGA", "JPEG2000", "AVIF", "HEIF",
     "QOI", "ICO", "PSD",
 )  # fmt: skip
 """Formats that hold photographs and are decoded in this process (EPS would start a program)."""
+
+_MOST_PIXELS = 500_000_000
+"""Half a gigapixel: what is larger is no photograph of one person."""
+
+_SRGB_GAMMA, _ROUNDED_GAMMA, _LEAST_GAMMA = 1 / 2.2, 0.01, 0.1
+_KEPT_INFO = ("icc_profile", "gamma", "srgb", "transparency", "exif")
+_ROWS = 256
 
 _ANIMATED = ("GIF", "PNG", "WEBP", "TIFF", "AVIF")
 """Formats in which more than one frame means a film or pages (in an MPO it means depth maps)."""
@@ -36,7 +46,9 @@ _BRANDS_END = 12
 
 
 def read_image(
-    path: Path, background: tuple[int, int, int] = (255, 255, 255)
+    given: Readable | Opened,
+    background: tuple[int, int, int] = (255, 255, 255),
+    longest: int | None = None,
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Read a picture as a person sees it.
 
@@ -45,8 +57,10 @@ def read_image(
     frame is taken, with a warning.
 
     Args:
-        path: The picture; its content decides what it is, not its ending.
+        given: The picture; its content decides what it is, not its ending.
         background: RGB, 0 to 255, of what lies behind transparent pixels.
+        longest: A picture more than twice as large is halved, or divided by a larger whole
+            number, before anything else, so that it takes little memory; None: never.
 
     Returns:
         The upright picture, sRGB.
@@ -54,30 +68,67 @@ def read_image(
     Raises:
         InputError: There is no such file, or its pixels have no meaning as a photograph.
         MediaError: It is no picture, it is damaged, or its format needs the extra `heif`.
-    """
-    require_file(path, "picture")
+    """  # noqa: DOC502
+    path = open_input(given, "picture")
     _register_heif()
     try:
-        with warnings.catch_warnings():
-            # Half a gigapixel is what Pillow refuses; phones do take what it merely warns of.
+        with _LARGE, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path, formats=_known_formats())
+            content = io.BytesIO(without_texts(path.content()))
+            image = Image.open(content, formats=_known_formats())
             with image:
                 frames = getattr(image, "n_frames", 1) if image.format in _ANIMATED else 1
+                _require_size(image, path)
                 image.load()
-                pixels = _upright_srgb(image, path, background)
+                pixels = _upright_srgb(image, path, background, longest)
     except UnidentifiedImageError as error:
         raise MediaError(_why_unknown(path)) from error
-    except Image.DecompressionBombError as error:
-        msg = f"the picture {path} is too large ({error}); scale it down first"
-        raise InputError(msg) from error
-    except (OSError, SyntaxError, EOFError, struct.error) as error:
-        msg = f"the picture {path} is damaged ({error}); copy, download or export it again"
+    except (
+        OSError, SyntaxError, EOFError, struct.error, ValueError, IndexError, TypeError, KeyError,
+        MemoryError, OverflowError, ZeroDivisionError, zlib.error,
+    ) as error:  # fmt: skip
+        # All that Pillow's readers raise at damaged bytes (found by mutating files).
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        msg = f"the picture {path} is damaged ({reason}); copy, download or export it again"
         raise MediaError(msg) from error
     if frames > 1:
         note = f"{path} holds {frames} pictures; the first is used"
         warnings.warn(note, Speech2FaceWarning, stacklevel=2)
     return pixels
+
+
+class _LargePictures:
+    """Lifts Pillow's limit of 179 megapixels while a picture is opened; ours is `_MOST_PIXELS`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._before = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+
+    def __exit__(self, *_: object) -> None:
+        Image.MAX_IMAGE_PIXELS = self._before
+        self._lock.release()
+
+
+_LARGE = _LargePictures()
+
+
+def _require_size(image: Image.Image, path: Opened) -> None:
+    """Check that a picture is no larger than memory allows.
+
+    Raises:
+        InputError: It is.
+    """
+    width, height = image.size
+    if width * height > _MOST_PIXELS:
+        msg = (
+            f"the picture {path} is too large: {width} x {height} pixels; expected at most "
+            f"{_MOST_PIXELS // 1_000_000} megapixels; scale it down first"
+        )
+        raise InputError(msg)
 
 
 def write_png(
@@ -98,11 +149,17 @@ def write_png(
 
 
 def _upright_srgb(
-    image: Image.Image, path: Path, background: tuple[int, int, int]
+    image: Image.Image, path: Opened, background: tuple[int, int, int], longest: int | None
 ) -> UInt8[np.ndarray, "height width 3"]:
-    image = _upright(image)
+    gamma = _stated_gamma(image)
     if image.mode in _SIXTEEN_BIT:
         image = _eight_bit(image, path)
+    factor = 1 if longest is None else max(image.size) // longest
+    if factor > 1 and image.mode not in {"1", "P", "F"}:
+        kept = {key: image.info[key] for key in _KEPT_INFO if key in image.info}
+        image = image.reduce(factor)
+        image.info.update(kept)
+    image = _upright(image)
     alpha = None
     if image.mode in _TRANSPARENT or "transparency" in image.info:
         profile = image.info.get("icc_profile")
@@ -115,7 +172,28 @@ def _upright_srgb(
         image = image.convert("RGB" if image.mode == "P" else "L")
         image.info["icc_profile"] = profile
     pixels = np.array(_to_srgb(image, path))
+    if gamma is not None:
+        pixels = _srgb_of(gamma)[pixels]
     return pixels if alpha is None else _composite(pixels, alpha, background)
+
+
+def _stated_gamma(image: Image.Image) -> float | None:
+    """Return the exponent that a PNG states by gAMA; None where it has none or it is sRGB's."""
+    gamma = image.info.get("gamma")
+    if not isinstance(gamma, float) or "icc_profile" in image.info or "srgb" in image.info:
+        return None
+    usual = abs(gamma - _SRGB_GAMMA) < _ROUNDED_GAMMA
+    return gamma if _LEAST_GAMMA < gamma < 1 / _LEAST_GAMMA and not usual else None
+
+
+def _srgb_of(gamma: float) -> UInt8[np.ndarray, " 256"]:
+    """Return for each value of a channel that was stored with an exponent its value in sRGB.
+
+    Source: PNG (third edition), 13.13 "Decoder gamma handling"; IEC 61966-2-1.
+    """
+    light = (np.arange(256) / 255) ** (1 / gamma)
+    curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # noqa: PLR2004 - of the standard
+    return np.round(255 * curve).clip(0, 255).astype(np.uint8)
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -126,25 +204,30 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _eight_bit(image: Image.Image, path: Path) -> Image.Image:
+def _eight_bit(image: Image.Image, path: Opened) -> Image.Image:
     """Scale a 16-bit gray picture to 8 bits.
 
     Raises:
         InputError: Its values do not fit into 16 bits.
     """
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() >= 1 << 16:
+    values = np.asarray(image)
+    lowest, highest = int(values.min()), int(values.max())
+    if lowest < 0 or highest >= 1 << 16:
         msg = (
-            f"the picture {path} holds values from {values.min()} to {values.max()}; "
+            f"the picture {path} holds values from {lowest} to {highest}; "
             "expected 8 or 16 bits a channel; export it as an 8-bit PNG"
         )
         raise InputError(msg)
-    gray = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
-    gray.info["icc_profile"] = image.info.get("icc_profile")
+    eight = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), _ROWS):  # a strip at a time: memory for the result alone
+        strip = values[top : top + _ROWS].astype(np.uint32)
+        eight[top : top + _ROWS] = (strip * 255 + 32767) // 65535
+    gray = Image.fromarray(eight)
+    gray.info.update({key: image.info[key] for key in _KEPT_INFO if key in image.info})
     return gray
 
 
-def _to_srgb(image: Image.Image, path: Path) -> Image.Image:
+def _to_srgb(image: Image.Image, path: Opened) -> Image.Image:
     """Convert by the embedded colour profile, or plainly where there is none or a broken one.
 
     Raises:
@@ -203,10 +286,9 @@ def _known_formats() -> list[str]:
     return [name for name in _FORMATS if name in Image.OPEN]
 
 
-def _why_unknown(path: Path) -> str:
+def _why_unknown(path: Opened) -> str:
     """Say what a file is that no decoder takes, as far as its first bytes tell."""
-    with path.open("rb") as file:
-        start = file.read(_BRANDS_END)
+    start = path.read(0, _BRANDS_END)
     brand = start[8:]
     if start[4:8] == b"ftyp" and brand in _HEIF_BRANDS:
         return (

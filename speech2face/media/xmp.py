@@ -5,7 +5,6 @@ Source: Adobe, "XMP specification part 3" (2020), section 2.1.3 (MPEG-4): a top-
 """
 
 import struct
-from pathlib import Path
 from xml.sax.saxutils import escape
 
 _XMP_UUID = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
@@ -21,14 +20,11 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <?xpacket end="r"?>"""
 
 
-def append_xmp(path: Path, source_type: str) -> None:
-    """Append an XMP box to a finished MP4; at the end it moves no other byte.
+def xmp_box(source_type: str) -> bytes:
+    """Return an XMP box; appended to a finished MP4 it moves no other byte.
 
     Args:
-        path: The MP4.
         source_type: Address of the IPTC digital source type.
     """
     packet = _PACKET.format(source_type=escape(source_type)).encode()
-    header = struct.pack(">I4s", 8 + len(_XMP_UUID) + len(packet), b"uuid")
-    with path.open("ab") as file:
-        file.write(header + _XMP_UUID + packet)
+    return struct.pack(">I4s", 8 + len(_XMP_UUID) + len(packet), b"uuid") + _XMP_UUID + packet

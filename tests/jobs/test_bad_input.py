@@ -352,12 +352,15 @@ def test_a_folder_that_may_not_be_written(refused: Callable, tmp_path: Path) -> 
 # The installation
 
 
-def test_a_missing_ffmpeg_is_found_before_the_first_frame(
+def test_a_missing_encoder_is_found_before_the_first_frame(
     refused: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
+    def lacking(name: str, _mode: str) -> None:
+        raise ValueError(name)
 
-    assert "ffmpeg" in refused(5)
+    monkeypatch.setattr("av.Codec", lacking)
+
+    assert "cannot write H.264" in refused(5)
 
 
 def test_missing_and_damaged_weights_are_named(

@@ -251,7 +251,7 @@ def test_an_output_in_a_folder_is_named_after_its_inputs(tmp_path: Path) -> None
 
 
 def test_an_input_is_never_the_output(portrait: Path, speech: Path) -> None:
-    with pytest.raises(InputError, match="is an input and inputs are never written to"):
+    with pytest.raises(InputError, match="is an input, and inputs are never written to"):
         check(portrait, speech, speech, Settings(), overwrite=True)
 
 

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from clips import CLICK_SECOND, click, ffmpeg, video
 
-from speech2face.errors import InputError, MediaError
+from speech2face.errors import InputError, MediaError, Speech2FaceWarning
 from speech2face.media.audio import probe_audio, read_speech
 from speech2face.timing import SPEECH_RATE
 
@@ -32,11 +32,11 @@ def test_every_format_keeps_time_and_length(tmp_path: Path, ending: str) -> None
     assert onset(speech.samples, SPEECH_RATE) == pytest.approx(CLICK_SECOND, abs=0.002)
 
 
-def test_codecs_have_ffmpegs_names_and_wav_its_own(tmp_path: Path) -> None:
+def test_codecs_have_ffmpegs_names(tmp_path: Path) -> None:
     found = {ending: probe_audio(click(tmp_path / f"a{ending}")).codec for ending in ENDINGS}
 
     assert found == {
-        ".wav": "pcm_16", ".flac": "flac", ".ogg": "vorbis", ".mp3": "mp3", ".m4a": "aac",
+        ".wav": "pcm_s16le", ".flac": "flac", ".ogg": "vorbis", ".mp3": "mp3", ".m4a": "aac",
         ".opus": "opus", ".mov": "alac",
     }  # fmt: skip
 
@@ -83,7 +83,8 @@ def test_memory_holds_the_result_and_little_else(tmp_path: Path) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert peak < speech.samples.nbytes + (2 << 20)
+    # A file of this size is held in memory itself.
+    assert peak < speech.samples.nbytes + (tmp_path / "a.wav").stat().st_size + (2 << 20)
 
 
 def test_the_sound_of_a_video_keeps_its_place_beside_the_picture(tmp_path: Path) -> None:
@@ -152,22 +153,15 @@ def test_what_holds_no_sound_is_named(tmp_path: Path) -> None:
         read_speech(tmp_path / "missing.wav")
 
 
-def test_a_damaged_flac_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [".wav", ".flac"])
+def test_a_sound_that_was_cut_off_says_how_much_is_missing(tmp_path: Path, ending: str) -> None:
     rng = np.random.default_rng(0)
-    soundfile.write(tmp_path / "a.flac", rng.uniform(-0.5, 0.5, 480_000), 48_000)
-    content = (tmp_path / "a.flac").read_bytes()
-    (tmp_path / "a.flac").write_bytes(content[: len(content) // 4])
+    path = tmp_path / f"a{ending}"
+    soundfile.write(path, rng.uniform(-0.5, 0.5, 480_000), 48_000)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 4])
 
-    with pytest.raises(MediaError, match=r"a\.flac"):
-        read_speech(tmp_path / "a.flac")
-
-
-def test_without_ffmpeg_a_wav_is_still_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sounds = [click(tmp_path / "a.wav"), click(tmp_path / "a.mp3")]
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "missing"))
-
-    assert len(read_speech(sounds[0]).samples) > 0
-    with pytest.raises(MediaError, match="cannot be run"):
-        read_speech(sounds[1])
+    with pytest.warns(
+        Speech2FaceWarning, match=r"lasts 10\.0 s and holds 2\.[45] s: it was cut off"
+    ):
+        assert len(read_speech(path).samples) == pytest.approx(2.5 * SPEECH_RATE, rel=0.05)

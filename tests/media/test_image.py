@@ -1,10 +1,15 @@
 import io
+import struct
+import subprocess
+import sys
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from speech2face.errors import InputError, MediaError, OutputError, Speech2FaceWarning
 from speech2face.media.image import read_image, write_png
@@ -236,7 +241,11 @@ def test_pixels_without_meaning_as_a_photograph_are_refused(tmp_path: Path) -> N
 
 
 def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
-    path = save(tmp_path / "bomb.png", Image.new("1", (20_000, 20_000)))
+    path = save(tmp_path / "bomb.png", Image.new("1", (8, 8)))
+    content = bytearray(path.read_bytes())
+    content[16:24] = struct.pack(">II", 30_000, 30_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    path.write_bytes(content)
 
     with pytest.raises(InputError, match="too large"):
         read_image(path)
@@ -267,3 +276,57 @@ def test_write_png_keeps_an_existing_file_unless_told(tmp_path: Path, picture: n
     write_png(path, picture[::-1].copy(), overwrite=True)
 
     np.testing.assert_array_equal(read_image(path), picture[::-1])
+
+
+def test_a_picture_of_two_hundred_megapixels_is_read(tmp_path: Path) -> None:
+    path = save(tmp_path / "large.png", Image.new("L", (20_000, 10_000), 128))
+
+    pixels = read_image(path, longest=1000)
+
+    assert pixels.shape == (500, 1000, 3)
+    assert (pixels == 128).all()
+
+
+def test_a_large_sixteen_bit_picture_takes_memory_for_its_pixels_alone(tmp_path: Path) -> None:
+    path = save(tmp_path / "large.png", Image.fromarray(np.full((6000, 6000), 32_768, np.uint16)))
+    program = (
+        "import resource, sys; from pathlib import Path\n"
+        "from speech2face.media.image import read_image\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "pixels = read_image(Path(sys.argv[1]), longest=2000)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, pixels[0, 0])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+
+    spent, *colour = done.stdout.split(maxsplit=1)
+    assert int(spent) * 1024 < 36_000_000 * 6  # two bytes a pixel in, one out, and some slack
+    assert colour == ["[128 128 128]\n"]
+
+
+def test_a_png_with_a_text_of_megabytes_is_read(tmp_path: Path, picture: np.ndarray) -> None:
+    texts = PngInfo()
+    texts.add_text("comment", "x" * 3_000_000, zip=True)
+    Image.fromarray(picture).save(tmp_path / "a.png", pnginfo=texts)
+
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), picture)
+
+
+@pytest.mark.parametrize(("gamma", "shown"), [(100_000, 188), (45_455, 128), (55_555, 146)])
+def test_the_gamma_of_a_png_is_applied(tmp_path: Path, gamma: int, shown: int) -> None:
+    path = save(tmp_path / "a.png", Image.new("RGB", (8, 8), (128, 128, 128)))
+    content = path.read_bytes()
+    chunk = b"gAMA" + struct.pack(">I", gamma)
+    extra = struct.pack(">I", 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    path.write_bytes(content[:33] + extra + content[33:])  # behind the header
+
+    assert read_image(path)[0, 0].tolist() == pytest.approx([shown] * 3, abs=2)
+
+
+def test_a_picture_may_come_as_bytes_or_stream(tmp_path: Path, picture: np.ndarray) -> None:
+    path = save(tmp_path / "a.png", Image.fromarray(picture))
+
+    for given in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes())):
+        np.testing.assert_array_equal(read_image(given), picture)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from clips import ROUNDING, click, ffmpeg, tail, video
 
-from speech2face.errors import MediaError, OutputError, Speech2FaceWarning
+from speech2face.errors import InputError, MediaError, OutputError, Speech2FaceWarning
 from speech2face.media.audio import probe_audio, read_speech
 from speech2face.media.mux import mux
 from speech2face.media.video import VideoReader, probe_video
@@ -55,7 +55,8 @@ def test_a_difference_in_length_is_told_and_both_are_kept(tmp_path: Path, silent
 def test_what_cannot_be_muxed_leaves_no_output(tmp_path: Path, silent: Path) -> None:
     sound = click(tmp_path / "a.wav", seconds=1)
     raw = video(tmp_path / "raw.avi", "-c:v", "huffyuv")
-    output = tmp_path / "out.mp4"
+    output, existing = tmp_path / "out.mp4", tmp_path / "existing.mp4"
+    existing.write_text("a file of the user's")
 
     with pytest.raises(MediaError, match="no sound"):
         mux(silent, silent, output, overwrite=False)
@@ -64,13 +65,25 @@ def test_what_cannot_be_muxed_leaves_no_output(tmp_path: Path, silent: Path) -> 
     with pytest.raises(OutputError, match=r"\.mp4"):
         mux(silent, sound, tmp_path / "out.avi", overwrite=False)
     with pytest.raises(OutputError, match="exists"):
-        mux(silent, sound, silent, overwrite=False)
+        mux(silent, sound, existing, overwrite=False)
 
     assert not output.exists()
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_video_may_be_replaced_by_itself_with_sound(tmp_path: Path, silent: Path) -> None:
-    mux(silent, click(tmp_path / "a.wav", seconds=1), silent, overwrite=True, tags={"title": "T"})
+@pytest.mark.parametrize("spelling", ["same", "dots", "link"])
+def test_neither_input_is_ever_written_to(tmp_path: Path, silent: Path, spelling: str) -> None:
+    sound = click(tmp_path / "a.wav", seconds=1)
+    (tmp_path / "link.mp4").symlink_to(silent)
+    spelled = {
+        "same": silent,
+        "dots": tmp_path / "x" / ".." / silent.name,
+        "link": tmp_path / "link.mp4",
+    }
+    (tmp_path / "x").mkdir()
+    before = silent.read_bytes()
 
-    assert probe_audio(silent).codec == "aac"
+    with pytest.raises(InputError, match="is an input"):
+        mux(silent, sound, spelled[spelling], overwrite=True)
+
+    assert silent.read_bytes() == before

@@ -5,7 +5,6 @@ video without sound and reports what its decoder did.
 """
 
 import json
-import re
 import shutil
 import subprocess
 import tempfile
@@ -13,14 +12,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, Queue
 
+from av.video.stream import VideoStream
+
 from speech2face.errors import MediaError
-from speech2face.media.ffmpeg import find_ffmpeg
-from speech2face.media.probe import probe_packets
+from speech2face.media.container import lengths
+from speech2face.media.inputs import open_input
+from speech2face.media.libav import demuxed
+from speech2face.media.video import probe_video
 
 _PAGE = """<!doctype html><video id="v" muted playsinline src="video.mp4"></video><script>
 const v = document.getElementById("v");
@@ -107,22 +111,17 @@ def streams_of(video: Path) -> Streams:
     """Name a video's streams and compare their lengths by their packets.
 
     Raises:
-        MediaError: ffmpeg cannot read the file, or a stream is missing.
-    """  # noqa: DOC502 probe_packets raises it
-    command = [str(find_ffmpeg()), "-hide_banner", "-i", str(video)]
-    told = subprocess.run(command, capture_output=True, text=True, check=False).stderr
-    words = []
-    for line in told.splitlines():
-        if "Stream #" in line and (kind := re.search(r"(?:Video|Audio): (\w+)", line)):
-            pixels = re.search(r"\byuvj?\d\w+", line)
-            words += [kind[1], *([pixels[0]] if pixels else [])]
-    picture, sound = (
-        probe_packets(video, stream, doing=f"measure {video}", options=("-c", "copy"))
-        for stream in ("0:V:0", "0:a:0")
-    )
-    gap = picture.end_seconds - sound.end_seconds
-    frame = picture.total * picture.time_base / picture.count
-    return Streams(words=" ".join(words), gap=float(gap / frame))
+        MediaError: The file cannot be read, or a stream is missing.
+    """  # noqa: DOC502 lengths raises it
+    with demuxed(open_input(video, "video")) as container:
+        words = []
+        for stream in container.streams:
+            words += [stream.codec_context.codec.canonical_name] if stream.codec_context else []
+            if isinstance(stream, VideoStream):
+                words.append(str(stream.pix_fmt))
+    reader = probe_video(video)
+    picture, sound = lengths(video, Fraction(1, 1000))
+    return Streams(words=" ".join(words), gap=float((picture - sound) * reader.fps))
 
 
 @contextmanager
