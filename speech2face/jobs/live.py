@@ -1,0 +1,124 @@
+"""A portrait speaks what arrives on a pipe, while it arrives; frames go to a file or a pipe."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from speech2face.jobs.animate import Speech2Face, weights_behind
+from speech2face.jobs.avatar import Avatar
+from speech2face.jobs.clip import Progress, Report, silent
+from speech2face.jobs.preflight import read_portrait
+from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar, sidecar_path
+from speech2face.jobs.settings import Settings
+from speech2face.media.arriving import Arriving
+from speech2face.media.encode import Beside, ByteSink, RawWriter, VideoWriter
+from speech2face.media.inputs import Opened, open_input
+from speech2face.media.soundtrack import SoundFormat
+from speech2face.session import Piece
+
+Write = Callable[[Piece], None]
+
+
+def speak_live(
+    engine: Speech2Face,
+    portrait: str | Path,
+    sound: Arriving,
+    output: Path | ByteSink,
+    settings: Settings,
+    *,
+    raw_frames: bool = False,
+    overwrite: bool = False,
+    report: Report = silent,
+) -> int:
+    """Draw frames for a sound that is still arriving.
+
+    Args:
+        engine: Loads and draws.
+        portrait: A picture with a face.
+        sound: What arrives.
+        output: An MP4 that appears when the sound has ended, or a stream: fragmented MP4.
+        settings: How to animate.
+        raw_frames: Write frames to the stream as rows of RGB bytes, without sound.
+        overwrite: Replace a file that exists.
+        report: Called as frames are written; their total is not known, and 0.
+
+    Returns:
+        How many frames were written.
+
+    Raises:
+        Speech2FaceError: An input, the output or the installation cannot be used.
+    """  # noqa: DOC502 the parts raise it
+    opened = open_input(portrait, "portrait")
+    beside = _described(opened, output, settings, overwrite=overwrite)
+    avatar = engine.avatar(read_portrait(opened, settings), settings)
+    frames = 0
+    with _sink(avatar, sound, output, settings, beside, raw_frames, overwrite) as write:
+        for piece in _pieces(avatar, sound, settings):
+            write(piece)
+            frames += len(piece.frames)
+            report(Progress(stage="write", done=frames, total=0))
+    return frames
+
+
+def _pieces(avatar: Avatar, sound: Arriving, settings: Settings) -> Iterator[Piece]:
+    session, limit = avatar.session(settings), settings.preview
+    for block in sound:
+        for piece in session.feed(_mono(block), sound.rate):
+            yield piece
+            if limit is not None and piece.start + len(piece.frames) >= limit:
+                return
+    yield from session.finish()
+
+
+def _mono(block: Float32[np.ndarray, "samples channels"]) -> Float32[np.ndarray, " samples"]:
+    return block.mean(1, dtype=np.float32)
+
+
+@contextmanager
+def _sink(
+    avatar: Avatar,
+    sound: Arriving,
+    output: Path | ByteSink,
+    settings: Settings,
+    beside: Beside | None,
+    raw_frames: bool,
+    overwrite: bool,
+) -> Iterator[Write]:
+    size = avatar.session(settings).size
+    if raw_frames and not isinstance(output, Path):
+        rows = RawWriter(output, size)
+
+        def write_rows(piece: Piece) -> None:
+            for frame in piece.frames:
+                rows.write(frame)
+
+        yield write_rows
+        return
+    with VideoWriter(
+        output, size=size, fps=settings.rate, sound=SoundFormat(rate=sound.rate, channels=1),
+        overwrite=overwrite, tags=SYNTHETIC_TAGS, beside=beside,
+    ) as video:  # fmt: skip
+
+        def write(piece: Piece) -> None:
+            for frame in piece.frames:
+                video.write(frame)
+            video.write_sound(piece.samples[:, None])
+
+        yield write
+
+
+def _described(
+    portrait: Opened, output: Path | ByteSink, settings: Settings, *, overwrite: bool
+) -> Beside | None:
+    """Return the sidecar of a file; streams have none."""
+    if not isinstance(output, Path):
+        return None
+    path = sidecar_path(output, inputs=[portrait], overwrite=overwrite)
+    return sidecar(
+        output, settings=asdict(settings), inputs={"portrait": portrait},
+        weights=weights_behind(settings), path=path,
+    )  # fmt: skip
