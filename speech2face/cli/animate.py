@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from speech2face.cli import options
+from speech2face.cli import options, pipes
 from speech2face.cli.progress import reporter
 from speech2face.cli.say import say_path
 from speech2face.cli.settings_options import with_settings
@@ -21,6 +21,13 @@ _Audio = Annotated[
         help="A sound file, or a video whose sound is used.", metavar="AUDIO", show_default=False
     ),
 ]
+_Raw = Annotated[
+    bool,
+    typer.Option(
+        "--raw", help="With -o -: frames as rows of RGB bytes instead of MP4.",
+        rich_help_panel=options.RUN,
+    ),
+]  # fmt: skip
 # Other tools name their inputs by options; cli.aliases turns those into these two.
 _PortraitOption = Annotated[Path | None, typer.Option("--portrait", hidden=True)]
 _AudioOption = Annotated[Path | None, typer.Option("--audio", hidden=True)]
@@ -36,6 +43,7 @@ def animate(
     output: options.Output = None,
     overwrite: options.Overwrite = False,
     settings: Settings,
+    raw: _Raw = False,
     device: options.Device = "auto",
     progress: options.ProgressOption = options.ProgressKind.BAR,
 ) -> None:
@@ -48,6 +56,11 @@ def animate(
     speech2face animate me.jpg talk.wav -o talk.mp4
 
     speech2face animate me.jpg talk.wav --emotion happy:0.7 --blink 12 --pose still --fps 29.97
+
+    With - as AUDIO a WAV (or, with --raw-audio, PCM) is spoken while it arrives on standard input;
+    with -o - fragmented MP4 (or, with --raw, frames) goes to standard output:
+
+    piper ... | speech2face animate me.jpg - -o - | ffplay -
     """
     places = _inputs(portrait, audio, portrait_option, audio_option)
 
@@ -56,16 +69,24 @@ def animate(
     from speech2face.jobs import preflight
     from speech2face.jobs.animate import Speech2Face
 
-    place = devices.resolve(device)
+    place, stream = devices.resolve(device), pipes.standard_output(output)
+    pipes.check(places[1], stream, raw=raw)
+    if places[1] == pipes.STANDARD:
+        pipes.speak_arriving(
+            places[0], stream or output, settings, place, progress, raw=raw, overwrite=overwrite
+        )
+        return
+    target = None if stream else output or Path()
     job = preflight.check(
-        *places, output or Path(), settings, overwrite=overwrite, generator=settings.generator
+        *places, target, settings, overwrite=overwrite, generator=settings.generator
     )
     ensure_calibrated(settings.generator, place, progress)
     engine = Speech2Face.from_pretrained(str(place))
     typer.echo(f"speech2face: {settings.generator} on {place}", err=True)
     with reporter(progress) as report:
-        engine.run(job, report)
-    say_path(job.output)
+        engine.run(job, report, stream)
+    if job.output is not None:
+        say_path(job.output)
 
 
 def _inputs(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import UInt8
+from PIL.Image import Image
 
 from speech2face import devices
 from speech2face.face.alignment import create_tracker
@@ -21,7 +23,7 @@ from speech2face.jobs.preflight import Job, check, read_portrait
 from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar
 from speech2face.jobs.settings import Settings
 from speech2face.media.audio import read_speech
-from speech2face.media.encode import VideoWriter
+from speech2face.media.encode import Beside, ByteSink, VideoWriter
 from speech2face.media.inputs import Readable
 from speech2face.media.sound import Sound
 from speech2face.stages.speech2landmarks import Speech2Landmarks
@@ -82,13 +84,14 @@ class Speech2Face:
 
     def avatar(
         self,
-        portrait: str | Path | UInt8[np.ndarray, "height width 3"],
+        portrait: Readable | Image | UInt8[np.ndarray, "height width 3"],
         settings: Settings | None = None,
     ) -> Avatar:
         """Look at a portrait and encode it once, for any number of sessions and clips.
 
         Args:
-            portrait: A picture with a face: a file, or pixels (RGB, upright, sRGB).
+            portrait: A picture with a face: a file, its bytes, a stream, a picture of Pillow's, or
+                pixels (RGB, upright, sRGB).
             settings: Size, choice of the face, generator; and what sessions are like by default.
 
         Raises:
@@ -96,10 +99,9 @@ class Speech2Face:
         """  # noqa: DOC502 the parts raise it
         settings = settings or Settings()
         if isinstance(portrait, np.ndarray):
-            image = portrait
-        else:
-            image = read_portrait(Path(portrait), settings)
-        return self._avatar(image, settings, silent)
+            return self._avatar(portrait, settings, silent)
+        given = _encoded(portrait) if isinstance(portrait, Image) else portrait
+        return self._avatar(read_portrait(given, settings), settings, silent)
 
     def _avatar(
         self, image: UInt8[np.ndarray, "height width 3"], settings: Settings, report: Report
@@ -146,11 +148,19 @@ class Speech2Face:
         job = check(portrait, audio, target, settings, overwrite=overwrite)
         return self.run(job, progress)
 
-    def run(self, job: Job, progress: Report | None = None) -> Clip:
-        """Do a job whose inputs have been checked; its video is written if it names an output."""
+    def run(self, job: Job, progress: Report | None = None, stream: ByteSink | None = None) -> Clip:
+        """Do a job whose inputs have been checked.
+
+        Args:
+            job: Its video is written if it names an output.
+            progress: Called whenever a piece of work has ended.
+            stream: Takes the video as fragmented MP4, instead of a file.
+        """
         clip = self.prepare(job, progress)
-        if job.output is not None:
-            _write(clip, job, job.output)
+        if stream is not None:
+            _write(clip, job, stream, None)
+        elif job.output is not None:
+            _write(clip, job, job.output, _described(job, job.output))
         return clip
 
     def prepare(self, job: Job, progress: Report | None = None) -> Clip:
@@ -162,22 +172,31 @@ class Speech2Face:
         return avatar.clip(speech, job.duration, settings, report, name=str(job.audio))
 
 
-def _write(clip: Clip, job: Job, output: Path) -> None:
-    """Encode a clip with its sound while it is drawn, and say beside it how it was made."""
-    cut = None if job.settings.preview is None else len(clip) / clip.latents.fps
+def weights_behind(settings: Settings) -> list[str]:
+    """Name the weights that settings use: shipped ones, and imported ones by their full name."""
+    own = {"speech2landmarks"} if settings.speech2landmarks else set[str]()
+    return sorted({*_ALWAYS, *weights_of(full_name(settings.generator))} - own)
+
+
+def _described(job: Job, output: Path) -> Beside:
+    """Return the sidecar: how the video was made."""
     assert job.sidecar is not None  # noqa: S101 where there is an output, there is a sidecar
-    generator, own = full_name(job.settings.generator), job.settings.speech2landmarks
-    pose = job.settings.resolve().pose
-    shipped = {*_ALWAYS, *weights_of(generator)} - ({"speech2landmarks"} if own else set())
-    described = sidecar(
+    settings, pose = job.settings, job.settings.resolve().pose
+    own = settings.speech2landmarks
+    return sidecar(
         output,
-        settings=asdict(job.settings) | {"generator": generator},
+        settings=asdict(settings) | {"generator": full_name(settings.generator)},
         inputs={"portrait": job.portrait, "audio": job.audio.source}
         | ({"speech2landmarks": own} if own else {})
         | ({"pose": pose} if isinstance(pose, Path) else {}),
-        weights=sorted(shipped),
+        weights=weights_behind(settings),
         path=job.sidecar,
     )
+
+
+def _write(clip: Clip, job: Job, output: Path | ByteSink, beside: Beside | None) -> None:
+    """Encode a clip with its sound while it is drawn."""
+    cut = None if job.settings.preview is None else len(clip) / clip.latents.fps
     with VideoWriter(
         output,
         size=clip.size,
@@ -186,7 +205,15 @@ def _write(clip: Clip, job: Job, output: Path) -> None:
         overwrite=job.overwrite,
         tags=SYNTHETIC_TAGS,
         seconds=cut,
-        beside=described,
+        beside=beside,
     ) as video:
         for frame in clip:
             video.write(frame)
+
+
+def _encoded(picture: Image) -> bytes:
+    """Return a picture of Pillow's as a file, so that it is read as all others are."""
+    file = BytesIO()
+    orientation = picture.getexif()
+    picture.save(file, "PNG", exif=orientation, icc_profile=picture.info.get("icc_profile"))
+    return file.getvalue()

@@ -1,6 +1,7 @@
 """An avatar: a portrait that was looked at and encoded once, to say any number of things."""
 
 import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -18,7 +19,10 @@ from speech2face.generators.base import Generator
 from speech2face.jobs.clip import Clip, Progress, Report, silent
 from speech2face.jobs.pose_video import follow_pose
 from speech2face.jobs.settings import Settings
-from speech2face.session import Cast, Planned, Session
+from speech2face.media.audio import Samples, open_sound
+from speech2face.media.inputs import Readable
+from speech2face.media.sound import Sound
+from speech2face.session import Cast, Piece, Planned, Session
 from speech2face.signals import resample
 from speech2face.stages.landmarks2latents import landmarks2latents
 from speech2face.stages.speech2landmarks import Speech2Landmarks
@@ -88,6 +92,38 @@ class Avatar:
             cast, director, fps=settings.rate, full=settings.full,
             expression_scale=settings.expression_scale, batch_size=_LIVE_BATCH,
         )  # fmt: skip
+
+    def say(
+        self,
+        sound: Readable | Sound | Samples,
+        settings: Settings | None = None,
+        report: Report = silent,
+    ) -> Clip:
+        """Say a whole sound.
+
+        Args:
+            sound: A file, its bytes, a stream, or an array (samples, or samples x channels) and its
+                rate; of sound that is still to come take a `session`, or `stream` it.
+            settings: What the face does; size, choice of the face and generator stay the avatar's.
+            report: Called whenever a stage has ended.
+
+        Returns:
+            The clip: iterate over it for RGB frames.
+
+        Raises:
+            Speech2FaceError: The sound cannot be used.
+        """  # noqa: DOC502 the parts raise it
+        opened = open_sound(sound)
+        return self.clip(opened.speech(), opened.duration, settings, report, name=opened.name)
+
+    def stream(
+        self, pieces: Iterable[np.ndarray], rate: int, settings: Settings | None = None
+    ) -> Iterator[Piece]:
+        """Say what an iterator yields, while it yields it: mono samples of one rate."""
+        session = self.session(settings)
+        for samples in pieces:
+            yield from session.feed(samples, rate)
+        yield from session.finish()
 
     def clip(
         self,

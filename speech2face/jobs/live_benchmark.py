@@ -101,7 +101,7 @@ class _Clock:
         self.busy += perf_counter() - started
 
     def first_after(self, heard: int, start: int) -> float:
-        """Return seconds from the moment that `heard` samples were in to a frame from `start` on."""
+        """Return seconds from when `heard` samples were in to the first frame from `start` on."""
         moment = self._began + heard / self._rate
         return next(when for sample, when in self.shown if sample >= start) - moment
 

@@ -1,0 +1,73 @@
+"""Standard input and output of `animate`: "-" in the place of a file."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from typer import BadParameter
+
+from speech2face.cli.options import ProgressKind
+from speech2face.cli.progress import reporter
+from speech2face.cli.say import say_path
+from speech2face.jobs.settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+
+STANDARD = Path("-")
+"""Standard input as AUDIO, standard output as -o."""
+
+
+def standard_output(output: Path | None) -> BinaryIO | None:
+    """Return standard output if the output is "-"; nothing else may be printed there then."""
+    return sys.stdout.buffer if output == STANDARD else None
+
+
+def check(audio: Path, stream: BinaryIO | None, *, raw: bool) -> None:
+    """Refuse raw frames where there is no pipe for them.
+
+    Raises:
+        BadParameter: They were asked for.
+    """
+    if raw and not (stream and audio == STANDARD):
+        msg = "--raw writes frames of sound that arrives to standard output: AUDIO is -, and -o -"
+        raise BadParameter(msg)
+
+
+def speak_arriving(
+    portrait: Path,
+    output: Path | BinaryIO | None,
+    settings: Settings,
+    device: "torch.device",
+    progress: ProgressKind,
+    *,
+    raw: bool,
+    overwrite: bool,
+) -> None:
+    """Speak what arrives on standard input.
+
+    Raises:
+        BadParameter: There is no output.
+    """
+    from speech2face.cli.calibrate import ensure_calibrated
+    from speech2face.generators import registry
+    from speech2face.jobs.animate import Speech2Face
+    from speech2face.jobs.live import speak_live
+    from speech2face.media.arriving import Arriving
+    from speech2face.media.raw_audio import RawFormat
+
+    if output is None:
+        msg = "sound from standard input needs an output: -o OUT.mp4, or -o - for standard output"
+        raise BadParameter(msg)
+    registry.require(settings.generator)
+    ensure_calibrated(settings.generator, device, progress)
+    engine = Speech2Face.from_pretrained(str(device))
+    engine.parts(settings)  # loaded before the first sound comes
+    form = None if settings.raw_audio is None else RawFormat.parse(settings.raw_audio)
+    with reporter(progress) as report:
+        speak_live(
+            engine, portrait, Arriving(sys.stdin.buffer, form), output, settings,
+            raw_frames=raw, overwrite=overwrite, report=report,
+        )  # fmt: skip
+    if isinstance(output, Path):
+        say_path(output)
