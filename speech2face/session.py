@@ -19,6 +19,7 @@ import numpy as np
 import soxr
 from jaxtyping import Float, UInt8
 
+from speech2face.controls.head_room import HeadRoom
 from speech2face.controls.live import LiveDirector
 from speech2face.controls.settings import ControlSettings
 from speech2face.errors import InputError
@@ -158,7 +159,10 @@ class Session:
                 come later.
         """
         self.fps = fps
-        self._cast, self._director = cast, director or LiveDirector(ControlSettings())
+        self._cast, self._director = (
+            cast,
+            director or LiveDirector(ControlSettings(), HeadRoom.of(cast.view)),
+        )
         self._scale, self._batch = expression_scale, batch_size
         canvas = cast.view if full else moved_inside(cast.view)
         self._paste = None if canvas is None else PasteBack(canvas)

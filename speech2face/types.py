@@ -54,6 +54,10 @@ class ControlTrack:
     """Turn of the head against the portrait's own: yaw, pitch, roll in degrees."""
     brow: Float[np.ndarray, " frames"]
     """Raise of both brows, as with stress in speech: 0 to 1."""
+    frown: Float[np.ndarray, " frames"]
+    """Lowering of both brows, as in thought or insistence: 0 to 1."""
+    smile: Float[np.ndarray, " frames"]
+    """Play of lip corners and cheeks beside the words, no emotion asked for: 0 to 1."""
     fps: Fraction
 
     def __post_init__(self) -> None:
@@ -62,7 +66,9 @@ class ControlTrack:
         Raises:
             InputError: A value is not finite, or the rows differ in length.
         """  # noqa: DOC502 those below raise it
-        rows = (self.emotion, self.blink, self.gaze, self.pose, self.brow)
+        rows = (
+            self.emotion, self.blink, self.gaze, self.pose, self.brow, self.frown, self.smile,
+        )  # fmt: skip
         for values in rows:
             require_finite(values, "controls")
         require_same_length(rows, "controls")
@@ -77,7 +83,7 @@ class ControlTrack:
         zeros = np.zeros((frames, 8), np.float32)
         return cls(
             emotion=zeros, blink=zeros[:, :2], gaze=zeros[:, :2], pose=zeros[:, :3],
-            brow=zeros[:, 0], fps=fps,
+            brow=zeros[:, 0], frown=zeros[:, 0], smile=zeros[:, 0], fps=fps,
         )  # fmt: skip
 
 

@@ -108,6 +108,7 @@ def latents(
     from speech2face import devices
     from speech2face.cli.calibrate import ensure_calibrated
     from speech2face.controls.director import direct
+    from speech2face.controls.head_room import HeadRoom
     from speech2face.face.alignment import create_tracker
     from speech2face.generators.registry import create, require
     from speech2face.jobs.pose_video import follow_pose
@@ -128,8 +129,8 @@ def latents(
     silent = _silence(len(track), track.fps)
     speech = silent if audio is None else open_audio(audio, settings).speech()
     settings = follow_pose(settings, tracker, len(track))
-    controls = direct(speech, settings, len(track), track.fps)
     draws, view = create(settings.generator, place), _view(portrait, settings, tracker)
+    controls = direct(speech, settings, len(track), track.fps, HeadRoom.of(view))
     found = landmarks2latents(draws, draws.encode([view]), view, track, controls, speech)
     save_track(output, found, overwrite=overwrite)
     if plot is not None:

@@ -10,8 +10,9 @@ from jaxtyping import Float
 from speech2face.controls.blink import blink_times, blink_track
 from speech2face.controls.emotion import living_emotion
 from speech2face.controls.gaze import eyes_in_head, natural_gaze
+from speech2face.controls.head_room import HeadRoom
 from speech2face.controls.keyframes import sample
-from speech2face.controls.pose import natural_brow, natural_pose
+from speech2face.controls.life import FACE, HEAD, planned_life, temper
 from speech2face.controls.prosody import Prosody, analyse
 from speech2face.controls.settings import ControlSettings
 from speech2face.controls.timeline import Keys, Timeline
@@ -22,9 +23,13 @@ from speech2face.types import ControlTrack, Speech
 
 
 def direct(
-    speech: Speech, settings: ControlSettings, frames: int, fps: Fraction = MOTION_FPS
+    speech: Speech,
+    settings: ControlSettings,
+    frames: int,
+    fps: Fraction = MOTION_FPS,
+    room: HeadRoom | None = None,
 ) -> ControlTrack:
-    """Decide emotion, blinks, gaze, pose and brows for a whole clip.
+    """Decide emotion, blinks, gaze, pose, brows and smile for a whole clip.
 
     Blinks are planned for the whole speech, so that a preview of a few frames shows what the full
     clip will. Eyes turn against the head: the line of sight stays where it was asked for while the
@@ -35,6 +40,7 @@ def direct(
         settings: What is asked for.
         frames: How many frames to give, at least 1.
         fps: Their rate.
+        room: How far natural motion may turn the head; without one, that of a frontal view.
 
     Raises:
         InputError: `frames` is less than 1, or the pose is still the path of a video.
@@ -43,28 +49,36 @@ def direct(
         msg = f"{frames} frames cannot be directed; ask for at least 1"
         raise InputError(msg)
     plan, prosody, seed = settings.resolve(), analyse(speech), settings.seed
+    room = room or HeadRoom()
     seconds = np.arange(frames) / float(fps)
     duration = max(frames / float(fps), len(speech.samples) / SPEECH_RATE)
     expression = sample(plan.expression, seconds)
-    pose = _pose(plan, prosody, seconds, seed)
+    natural = settings.liveliness * planned_life(prosody, seconds, stream(seed, "pose"))
+    pose = _pose(plan, natural[:, HEAD], seconds, room)
     lids = stream(seed, "blink")
     times = blink_times(plan.blink, prosody, duration, lids)
     emotion = living_emotion(sample(plan.emotion, seconds), seconds, stream(seed, "emotion"))
-    brow = natural_brow(prosody, seconds, stream(seed, "brow"))
+    emotion = emotion * expression
+    face = temper(natural[:, FACE] * expression, emotion).astype(np.float32)
     return ControlTrack(
-        emotion=(emotion * expression).astype(np.float32),
+        emotion=emotion.astype(np.float32),
         blink=blink_track(times, seconds, lids).astype(np.float32),
         gaze=_gaze(plan, prosody, pose, seconds, seed).astype(np.float32),
         pose=pose.astype(np.float32),
-        brow=np.clip(brow * expression[:, 0], 0.0, 1.0).astype(np.float32),
+        brow=face[:, 0],
+        frown=face[:, 1],
+        smile=face[:, 2],
         fps=fps,
     )
 
 
 def _pose(
-    plan: Timeline, prosody: Prosody, seconds: Float[np.ndarray, " frames"], seed: int
+    plan: Timeline,
+    natural: Float[np.ndarray, "frames 3"],
+    seconds: Float[np.ndarray, " frames"],
+    room: HeadRoom,
 ) -> Float[np.ndarray, "frames 3"]:
-    """Give yaw, pitch and roll of every frame.
+    """Return yaw, pitch and roll of every frame; natural motion stays inside the room.
 
     Raises:
         InputError: The pose is to come from a video that nobody has looked at.
@@ -72,11 +86,8 @@ def _pose(
     keys = require_followed(plan.pose)
     if keys == "still":
         return np.zeros((len(seconds), 3))
-    if keys == "natural":
-        pose = natural_pose(prosody, seconds, stream(seed, "pose"))
-    else:
-        pose = sample(keys, seconds)
-    return pose * sample(plan.pose_strength, seconds)
+    strength = sample(plan.pose_strength, seconds)
+    return room.hold(strength * natural) if keys == "natural" else strength * sample(keys, seconds)
 
 
 def require_followed(

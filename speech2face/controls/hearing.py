@@ -13,7 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from speech2face.controls.prosody import HOP, RATE, SILENCE_DB, WINDOW, VoiceMeter
+from speech2face.controls.prosody import (
+    HOP,
+    LEAST_SPREAD,
+    RATE,
+    SILENCE_DB,
+    USUAL_SPEED,
+    WINDOW,
+    VoiceMeter,
+    arousal_of,
+    rises,
+)
 from speech2face.timing import MOTION_FPS, samples_at
 
 FRAME = samples_at(1, MOTION_FPS)
@@ -66,11 +76,11 @@ class RunningQuantiles:
 class RunningSpread:
     """Mean and standard deviation of a stream of numbers, newer ones counting more."""
 
-    def __init__(self, mean: float, deviation: float, memory: float) -> None:
-        """Begin with what is usual, which counts as one value."""
+    def __init__(self, mean: float, deviation: float, memory: float, count: float = 1.0) -> None:
+        """Begin with what is usual, which counts as `count` values."""
         self.mean = mean
         self._variance = deviation**2
-        self._memory, self._count = memory, 1.0
+        self._memory, self._count = memory, count
 
     def add(self, value: float) -> None:
         """Count one value."""
@@ -89,16 +99,22 @@ class RunningSpread:
 class Heard:
     """What one motion frame of sound added."""
 
-    talking: float
+    talking: float = 0.0
     """How much somebody speaks, 0 to 1, smooth over a quarter of a second."""
-    melody: float
+    melody: float = 0.0
     """Semitones above the speaker's running median, smoothed; it holds where there is no voice."""
+    force: float = 0.0
+    """Loudness against the usual of this voice so far, in units of its spread, -2 to 2."""
+    arousal: float = 0.5
+    """How excited the voice is, see `prosody.arousal_of`."""
     accents: tuple[tuple[float, float], ...] = ()
     """Stressed syllables that became known: second, and strength in 0 to 1."""
     started: float | None = None
     """The second at which a phrase began, once that is known."""
     ended: float | None = None
     """The second at which a phrase ended, once that is known."""
+    rising: bool = False
+    """Whether the melody rose at the end of that phrase, as in many questions."""
 
 
 class Ear:
@@ -117,6 +133,9 @@ class Ear:
         self._talking = self._melody = 0.0
         self._usual_loudness: float | None = None
         self._usual_melody = 0.0
+        self._level = RunningSpread(-30.0, 6.0, memory=15.0 * RATE)
+        self._speed = RunningSpread(USUAL_SPEED, 0.0, memory=10.0 * RATE, count=2.0 * RATE)
+        self._force = 0.0
         self._last_accent = -np.inf
         self.forget()
 
@@ -127,6 +146,7 @@ class Ear:
         self._speaking: deque[bool] = deque([False] * (len(_SMOOTH) // 2))
         self._semitones: deque[float] = deque(maxlen=5)
         self._melodies: deque[float] = deque([self._melody] * 6, 6)
+        self._contour: deque[float] = deque(maxlen=round(0.6 * RATE))
         self._in_phrase = False
         self._loud_steps = 0
         self._quiet_steps = _PHRASE_ENDS
@@ -159,21 +179,26 @@ class Ear:
     ) -> Heard:
         accents: list[tuple[float, float]] = []
         started = ended = None
+        question = False
         for step, (loudness, pitch) in enumerate(zip(energy, hertz, strict=True)):
             now = start + (step + 1 - len(energy)) / RATE
             loud = self._is_loud(float(loudness), learn=learn)
             begins, ends = self._phrase(now, loud=loud)
             started, ended = started or begins, ended or ends
             speaking = self._in_phrase and self._quiet_steps <= _GAP
-            self._follow_pitch(float(pitch), loud=loud)
+            rising = self._follow_pitch(float(pitch), loud=loud)
+            question = question or (ends is not None and rising)
             self._talking += (speaking - self._talking) * _pole(0.12)
             accents += self._accent(float(loudness), now, speaking=loud or speaking)
         return Heard(
             talking=self._talking,
             melody=self._melody,
+            force=self._force,
+            arousal=arousal_of(self._speed.mean),
             accents=tuple(accents),
             started=started,
             ended=ended,
+            rising=question,
         )
 
     def _is_loud(self, loudness: float, *, learn: bool) -> bool:
@@ -200,8 +225,13 @@ class Ear:
             return None, now - (self._quiet_steps - 1) / RATE
         return None, None
 
-    def _follow_pitch(self, hertz: float, *, loud: bool) -> None:
-        """Follow the melody in semitones around the running median; hold it without a voice."""
+    def _follow_pitch(self, hertz: float, *, loud: bool) -> bool:
+        """Follow the melody in semitones around the running median; hold it without a voice.
+
+        Returns:
+            Whether it rose at the end of the speech heard last.
+        """
+        before = self._melody
         if hertz > 0 and loud:
             semitones = 12.0 * float(np.log2(hertz / 55.0))
             self._median.add(semitones)
@@ -212,6 +242,10 @@ class Ear:
             # What is left beyond an octave is a wrong octave or a door, not melody.
             self._melody += (min(max(above, -9.0), 12.0) - self._melody) * _pole(0.06)
         self._melodies.append(self._melody)
+        if loud:
+            self._speed.add(abs(self._melody - before) * RATE)
+            self._contour.append(self._melody)
+        return rises(np.array(self._contour))
 
     def _accent(
         self, loudness: float, now: float, *, speaking: bool
@@ -226,6 +260,9 @@ class Ear:
             usual = value if self._usual_loudness is None else self._usual_loudness
             self._usual_loudness = usual + (value - usual) * _pole(1.0)
             self._usual_melody += (self._melody - self._usual_melody) * _pole(1.0)
+            self._level.add(value)
+        above = (value - self._level.mean) / max(self._level.deviation, LEAST_SPREAD)
+        self._force = min(max(above, -2.0), 2.0)
         if self._rising:
             if value > self._peak[0]:
                 self._peak = (value, at, max(self._melodies), spoken)

@@ -14,9 +14,10 @@ from speech2face.controls.blink import LiveBlinks
 from speech2face.controls.director import require_followed
 from speech2face.controls.emotion import Breath
 from speech2face.controls.gaze import LiveGaze, Tremble
+from speech2face.controls.head_room import HeadRoom
 from speech2face.controls.hearing import FRAME, Ear, Heard
 from speech2face.controls.keyframes import Curve
-from speech2face.controls.pose import LiveBrow, LiveHead
+from speech2face.controls.life import FACE, HEAD, Life, Voice, temper
 from speech2face.controls.settings import ControlSettings
 from speech2face.controls.timeline import constant
 from speech2face.errors import InputError
@@ -24,14 +25,14 @@ from speech2face.signals import smoothstep, stream
 from speech2face.timing import MOTION_FPS
 from speech2face.types import ControlTrack
 
-_EMOTION, _LID, _SIGHT, _POSE, _BROW = (
-    slice(0, 8), slice(8, 9), slice(9, 11), slice(11, 14), slice(14, 15),
+_EMOTION, _LID, _SIGHT, _POSE, _FACE = (
+    slice(0, 8), slice(8, 9), slice(9, 11), slice(11, 14), slice(14, 17),
 )  # fmt: skip
-_SIZE = 15
+_SIZE = 17
 _EASE = 0.4  # seconds in which a new wish is reached, at least
 _FASTEST = np.empty(_SIZE)  # of a change of wishes, each in its unit a second
 _FASTEST[_EMOTION], _FASTEST[_LID], _FASTEST[_SIGHT] = 2.5, 10.0, 60.0
-_FASTEST[_POSE], _FASTEST[_BROW] = 25.0, 2.5
+_FASTEST[_POSE], _FASTEST[_FACE] = 25.0, 2.5
 
 
 class LiveDirector:
@@ -45,11 +46,12 @@ class LiveDirector:
     late: int = 6
     """A row is known once the sound of its own frame and of this many after it was fed."""
 
-    def __init__(self, settings: ControlSettings) -> None:
+    def __init__(self, settings: ControlSettings, room: HeadRoom | None = None) -> None:
         """Begin a session.
 
         Args:
             settings: What is asked for. Times in a timeline count from the start of the session.
+            room: How far natural motion may turn the head; without one, that of a frontal view.
 
         Raises:
             InputError: The pose is still the path of a video.
@@ -61,9 +63,9 @@ class LiveDirector:
         seed = settings.seed
         self._breath = Breath(stream(seed, "emotion"))
         self._tremble = Tremble(stream(seed, "tremble"))
-        self._head, self._brow = LiveHead(stream(seed, "pose")), LiveBrow(stream(seed, "brow"))
+        self._life, self._room = Life(stream(seed, "pose")), room or HeadRoom()
         self._gaze = LiveGaze(stream(seed, "gaze"), 0.0)
-        self._wishes = _Wishes(settings)
+        self._wishes = _Wishes(settings, self._room)
         self._blinks = LiveBlinks(self._wishes.plan.blink, stream(seed, "blink"))
         self._former: _Wishes | None = None  # what was wished for until the last row
         self._off = np.zeros(_SIZE)  # of the former wishes from the new ones, when they changed
@@ -128,7 +130,7 @@ class LiveDirector:
         Raises:
             InputError: The pose is still the path of a video.
         """  # noqa: DOC502 require_followed raises it
-        wishes = _Wishes(settings)
+        wishes = _Wishes(settings, self._room)
         if wishes.plan.blink != self._wishes.plan.blink:
             self._blinks.steer(wishes.plan.blink, self._rows / float(MOTION_FPS))
         self._former = self._former or self._wishes
@@ -143,8 +145,7 @@ class LiveDirector:
         self._rest = np.zeros(0, np.float32)
         self._heard.clear()
         self._ear.forget()
-        self._head.forget(now)
-        self._brow.forget(now)
+        self._life.forget(now)
 
     @property
     def _next_second(self) -> float:
@@ -164,22 +165,24 @@ class LiveDirector:
         """Hand what became known to those who act on it, from the next row on."""
         now = self._rows / float(MOTION_FPS)
         self._heard.append(heard)
-        self._head.hear(heard, now)
-        self._brow.hear(heard, now)
+        self._life.hear(heard, now)
         self._gaze.hear(heard)
         self._blinks.hear(heard)
 
     def _row(self, end: float) -> Float[np.ndarray, " size"]:
         """Decide the next row; `end` is the second of the last one, where it is known."""
         now = self._rows / float(MOTION_FPS)
-        voice = self._heard.popleft()
+        heard = self._heard.popleft()
+        voice = Voice(
+            talking=heard.talking, melody=heard.melody, force=heard.force, arousal=heard.arousal
+        )
         # All are asked every time: they live on while something else is shown.
         natural = np.zeros(_SIZE)
         natural[_EMOTION] = self._breath.on(np.ones((1, 8)), np.array([now]))[0]
         natural[_LID] = self._blinks.at(now, end)
         natural[_SIGHT] = self._gaze.at(now)
-        natural[_POSE] = self._head.at(now, voice.talking, voice.melody)
-        natural[_BROW] = self._brow.at(now, voice.talking, voice.melody)
+        life = self._life.at(now, voice)
+        natural[_POSE], natural[_FACE] = life[HEAD], life[FACE]
         row = self._wishes.on(natural, now)
         if self._former is not None:
             former = self._eased(self._former.on(natural, now), now)
@@ -204,7 +207,9 @@ class LiveDirector:
             blink=np.repeat(values[:, _LID], 2, axis=1).astype(np.float32),
             gaze=gaze.astype(np.float32),
             pose=values[:, _POSE].astype(np.float32),
-            brow=values[:, _BROW.start].astype(np.float32),
+            brow=values[:, _FACE][:, 0].astype(np.float32),
+            frown=values[:, _FACE][:, 1].astype(np.float32),
+            smile=values[:, _FACE][:, 2].astype(np.float32),
             fps=MOTION_FPS,
         )
 
@@ -212,7 +217,8 @@ class LiveDirector:
 class _Wishes:
     """Settings as curves; no curve stands for natural motion."""
 
-    def __init__(self, settings: ControlSettings) -> None:
+    def __init__(self, settings: ControlSettings, room: HeadRoom) -> None:
+        self._liveliness, self._room = settings.liveliness, room
         plan = settings.resolve()
         pose = require_followed(plan.pose)
         self.plan = plan
@@ -230,8 +236,11 @@ class _Wishes:
         row[_EMOTION] *= self.emotion.at(at)[0] * expression
         if self.gaze is not None:
             row[_SIGHT] = self.gaze.at(at)[0]
-        if self.pose is not None:
-            row[_POSE] = self.pose.at(at)[0]
-        row[_POSE] *= self.strength.at(at)[0]
-        row[_BROW] = np.clip(row[_BROW] * expression, 0.0, 1.0)
+        strength = self.strength.at(at)[0]
+        if self.pose is None:
+            row[_POSE] = self._room.hold(strength * self._liveliness * row[_POSE])
+        else:
+            row[_POSE] = strength * self.pose.at(at)[0]
+        face = self._liveliness * expression * row[_FACE]
+        row[_FACE] = temper(face[None], row[None, _EMOTION])[0]
         return row

@@ -33,6 +33,11 @@ _OCTAVE_COST = 0.02  # per octave: of two equal peaks the shorter period is the 
 
 SILENCE_DB = -55.0
 """Quieter than this (re full scale) is silence in any recording."""
+USUAL_SPEED = 14.0
+"""Semitones a second at which the melody of an ordinary voice moves."""
+LEAST_SPREAD = 3.0
+"""Decibels of spread that a voice's loudness has at least."""
+_QUESTION = 2.5  # semitones by which the melody rises at the end of a question
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +54,12 @@ class Prosody:
     """Stressed syllables: seconds, and strength in 0 to 1."""
     phrases: Float[np.ndarray, "phrases 2"]
     """Stretches of speech between pauses: first and last second."""
+    rising: Bool[np.ndarray, " phrases"]
+    """Whether the melody rises at the end of a phrase, as in many questions."""
+    force: Float[np.ndarray, " steps"]
+    """Loudness against the usual of this speech, in units of its spread, -2 to 2."""
+    arousal: float
+    """How excited the voice is: see `arousal_of`."""
     duration: float
     """Seconds of sound."""
 
@@ -59,14 +70,61 @@ def analyse(speech: Speech) -> Prosody:
     speaking = _find_speech(energy)
     contour = _melody(pitch, speaking)
     phrases = _runs(_close_gaps(speaking, round(0.24 * RATE)))
+    ends = [(contour[max(int(stop) - 30, 0) : int(stop)]) for _, stop in phrases]
     return Prosody(
         energy=energy,
         pitch=contour,
         speaking=speaking,
         accents=_find_accents(energy, contour, speaking),
         phrases=phrases / RATE,
+        rising=np.array([rises(end) for end in ends], bool),
+        force=_force(energy, speaking),
+        arousal=arousal_of(_melody_speed(contour, speaking)),
         duration=len(speech.samples) / SPEECH_RATE,
     )
+
+
+def rises(contour: Float[np.ndarray, " steps"]) -> bool:
+    """Say whether the melody of a phrase's last 0.6 s goes up at its end."""
+    late = round(0.2 * RATE)
+    if len(contour) <= late:
+        return False
+    return float(contour[-late:].mean() - contour[:-late].mean()) > _QUESTION
+
+
+def arousal_of(speed: float) -> float:
+    """Compute how excited a voice is from how fast its melody moves.
+
+    The speed of the melody joins its range and the rate of speech, and knows nothing of the level
+    of the recording: readers of books go at about 14 semitones a second (a fifth of them below 9, a
+    fifth above 19), angry and joyful sentences one and a half times as fast as the same speaker's
+    neutral ones, sad ones slower.
+
+    Args:
+        speed: Semitones a second while somebody speaks.
+
+    Returns:
+        0 (half as fast as usual, or slower) to 1 (twice as fast, or faster).
+    """
+    return float(np.clip(0.5 + 0.5 * np.log2(max(speed, 1e-3) / USUAL_SPEED), 0.0, 1.0))
+
+
+def _melody_speed(
+    contour: Float[np.ndarray, " steps"], speaking: Bool[np.ndarray, " steps"]
+) -> float:
+    if speaking[1:].sum() < RATE:
+        return USUAL_SPEED
+    return float(np.abs(np.diff(contour))[speaking[1:]].mean()) * RATE
+
+
+def _force(
+    energy: Float[np.ndarray, " steps"], speaking: Bool[np.ndarray, " steps"]
+) -> Float[np.ndarray, " steps"]:
+    if not speaking.any():
+        return np.zeros(len(energy))
+    loudness = np.maximum(energy, SILENCE_DB)
+    usual, spread = loudness[speaking].mean(), max(float(loudness[speaking].std()), LEAST_SPREAD)
+    return np.clip((loudness - usual) / spread, -2.0, 2.0)
 
 
 def _loudness_and_pitch(

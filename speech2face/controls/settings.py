@@ -43,6 +43,8 @@ class ControlSettings:
     shorter one is played forwards and backwards)."""
     pose_strength: float = setting(FACE, default=1.0)
     """How far the head moves, 0 to 2; 1 is natural."""
+    liveliness: float = setting(FACE, default=1.0)
+    """How much head, brows, cheeks and lip corners live with the voice, 0 to 2; 1 is natural."""
     timeline: Timeline | Path | None = setting(FACE, default=None)
     """A TOML or JSON file with emotion, blinks, gaze and pose over time; the options above, where
     they are given, replace its tracks."""
@@ -72,6 +74,7 @@ class ControlSettings:
     def resolve(self) -> Timeline:
         """Spell the settings out as one timeline."""
         gaze, strength = parse_gaze(self.gaze), check_strength(self.pose_strength)
+        check_strength(self.liveliness)
         asked = Timeline(
             emotion=constant(*parse_emotion(self.emotion)),
             blink=parse_blink(self.blink),

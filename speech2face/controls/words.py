@@ -125,7 +125,7 @@ def check_rate(rate: float) -> float | Literal["off"]:
     if not 0.0 <= rate <= FASTEST:
         msg = (
             f"{rate:g} blinks a minute is out of range; "
-            f"a rate goes from 0 to {FASTEST:g}, natural is about 16"
+            f"a rate goes from 0 to {FASTEST:g}, natural is about 23"
         )
         raise InputError(msg)
     return rate or "off"

@@ -4,6 +4,7 @@ GRID (Cooke, Barker, Cunningham, Shao 2006): 3-second clips at 25 frames a secon
 in 1/25000 s. Held out are the speakers s31 and s32 and every tenth clip of s1.
 """
 
+import csv
 import tomllib
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,8 @@ from speech2face.synthesis.held_out import GRID_STEPS
 _ALIGN_UNIT = Fraction(1, 25_000)
 """Seconds in one unit of an `.align` file."""
 
+_LONG = 7.0
+"""Seconds of speech in which a face shows how it lives."""
 _SILENT_WORDS = frozenset({"sil", "sp"})
 
 
@@ -107,6 +110,25 @@ def _clip(video: Path, speaker: str) -> GridClip:
     align = video.with_suffix(".align")
     words = read_words(align) if align.exists() else ()
     return GridClip(video=video, speaker=speaker, words=words)
+
+
+def natural_sounds(data: Path, count: int) -> list[Path]:
+    """List held-out voices of running speech, one sound of at least 7 s each, spread over the list.
+
+    Raises:
+        InputError: The corpus is not there.
+    """
+    manifest = data / "speech_natural" / "manifest.csv"
+    if not manifest.exists():
+        msg = f"{manifest} is not there; give the folder that holds speech_natural/, or --sound"
+        raise InputError(msg)
+    voices: dict[str, Path] = {}
+    with manifest.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["split"] != "train" and float(row["seconds"]) > _LONG:
+                voices.setdefault(row["speaker"], manifest.parent / row["file"])
+    every = list(voices.values())
+    return [every[index * len(every) // count] for index in range(min(count, len(every)))]
 
 
 def measured_portraits(data: Path) -> list[Path]:

@@ -175,9 +175,9 @@ def _control_rows(controls: ControlTrack) -> list[Callable[[Axes], None]]:
 
         return draw
 
-    face = np.column_stack([controls.blink.mean(1), controls.brow])
+    face = np.column_stack([controls.blink.mean(1), controls.brow, controls.frown, controls.smile])
     rows = [
-        row(face, ("lids shut", "brows"), "share"),
+        row(face, ("lids shut", "brows up", "brows down", "smile"), "share"),
         row(controls.pose, ("yaw", "pitch", "roll"), "head, degrees"),
         row(controls.gaze, ("right", "up"), "eyes, degrees"),
     ]

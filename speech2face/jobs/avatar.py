@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from speech2face.controls.director import direct
+from speech2face.controls.head_room import HeadRoom
 from speech2face.controls.live import LiveDirector
 from speech2face.errors import Speech2FaceWarning
 from speech2face.face.track import FaceTracker
@@ -85,9 +86,10 @@ class Avatar:
         frames = None if plan is None else max(1, -(-len(plan.samples) // _FRAME))
         settings = follow_pose(settings, parts.tracker, frames or _FOLLOWED)
         if plan is None or frames is None:
-            director = LiveDirector(settings)
+            director = LiveDirector(settings, HeadRoom.of(self.view))
         else:
-            director = Planned(direct(plan, settings, frames, MOTION_FPS))
+            room = HeadRoom.of(self.view)
+            director = Planned(direct(plan, settings, frames, MOTION_FPS, room))
         return Session(
             cast, director, fps=settings.rate, full=settings.full,
             expression_scale=settings.expression_scale, batch_size=_LIVE_BATCH,
@@ -165,7 +167,7 @@ class Avatar:
             warnings.warn(note, Speech2FaceWarning, stacklevel=4)
         ended("landmarks")
         followed = follow_pose(settings, parts.tracker, len(track))
-        controls = direct(speech, followed, len(track), track.fps)
+        controls = direct(speech, followed, len(track), track.fps, HeadRoom.of(self.view))
         ended("controls")
         track = scaled(track, rest, settings.expression_scale)
         latents = landmarks2latents(

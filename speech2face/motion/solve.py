@@ -6,6 +6,8 @@ brows, gaze and pose are added on their own channels; how emotion changes the li
 in `lip_dynamics`, and the solve knows what else it does to the lips and closes them all the same.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from jaxtyping import Float
 
@@ -42,8 +44,12 @@ _RARE = ("mouthShrug", "mouthLeft", "mouthRight", "mouthClose", "jawLeft", "jawR
 _RARE_RIDGE = 2e-2
 """The same for channels that speech moves little and that a tracker's noise could be read as."""
 
-_BROW = {"browInnerUp_L": 0.35, "browInnerUp_R": 0.35, "browOuterUp_L": 0.45, "browOuterUp_R": 0.45}
-"""Rig weights of a full brow raise in speech."""
+_BROW = {"browInnerUp": 1.15, "browOuterUp": 0.85, "eyeWide": 0.2}
+"""Rig weights, on both sides, of a full brow raise in speech."""
+_FROWN = {"browDown": 0.9, "eyeSquint": 0.15}
+"""The same of a full lowering."""
+_SMILE = {"mouthSmile": 0.8, "mouthDimple": 0.15, "cheekSquint": 0.6, "eyeSquint": 0.3}
+"""The same of a full smile beside the words."""
 _LID_PER_DEGREE = 0.018
 """Upper lids follow the gaze: share of a blink for each degree downwards."""
 
@@ -96,6 +102,7 @@ class Solve:
         """
         emotion = expression_weights(self.rig, controls.emotion)
         emotion = (emotion + pressed_lips(self.rig, spoken, controls.emotion)).astype(float)
+        self._add(emotion, _SMILE, controls.smile)  # the lips close in spite of it too
         windows = [slice(at, at + _AT_ONCE) for at in range(0, len(moved), _AT_ONCE)]
         lips = [self._mouth(moved[part], emotion[part]) for part in windows]
         weights = np.concatenate([*lips, emotion[:0]]) + emotion
@@ -141,13 +148,24 @@ class Solve:
         )
         return result
 
+    def _add(
+        self,
+        weights: Float[np.ndarray, "frames channels"],
+        shape: Mapping[str, float],
+        amount: Float[np.ndarray, " frames"],
+    ) -> None:
+        """Add a shape that both sides of the face share to the weights, in place."""
+        for name, weight in shape.items():
+            for side in ("_L", "_R"):
+                weights[:, self.rig.index(name + side)] += weight * amount
+
     def _upper_face(
         self, weights: Float[np.ndarray, "frames channels"], controls: ControlTrack
     ) -> None:
         """Add brows and lids to the weights, in place."""
         rig = self.rig
-        for name, weight in _BROW.items():
-            weights[:, rig.index(name)] += weight * controls.brow
+        self._add(weights, _BROW, controls.brow)
+        self._add(weights, _FROWN, controls.frown)
         down = np.maximum(-controls.gaze[:, 1], 0) * _LID_PER_DEGREE
         # The rig names the person's own sides: their right eye is at the image's left.
         for column, name in enumerate(("eyeBlink_R", "eyeBlink_L")):

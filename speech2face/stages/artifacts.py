@@ -7,7 +7,7 @@ tracks also hold `fps` as two integers, numerator and denominator. Floats are fl
 |-------------------------|------------------------------------------------------------------------|
 | speech2face/landmarks 1 | points (frames, 70, 3): normalized, see `types.LandmarkTrack`          |
 | speech2face/controls 1  | emotion (frames, 8), blink (frames, 2), gaze (frames, 2),              |
-|                         | pose (frames, 3), brow (frames): see `types.ControlTrack`              |
+|                         | pose (frames, 3), brow, frown, smile (frames): `types.ControlTrack`    |
 | speech2face/latents 1   | values (frames, size), space (text): see `types.LatentTrack`           |
 | speech2face/portrait 1  | image (height, width, 3), crop (size, size, 3): uint8; to_crop (2, 3), |
 |                         | mesh (478, 3), box (4), score (): see `face.view.View`, `types.Face`   |
@@ -69,6 +69,8 @@ _SCHEMAS: Mapping[type[Artifact], _Schema] = {
             "gaze": (np.float32, ("frames", 2)),
             "pose": (np.float32, ("frames", 3)),
             "brow": (np.float32, ("frames",)),
+            "frown": (np.float32, ("frames",)),
+            "smile": (np.float32, ("frames",)),
         },
         "speech2face latents",
     ),

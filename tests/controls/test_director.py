@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech2face.controls.director import direct
+from speech2face.controls.head_room import HeadRoom
 from speech2face.controls.settings import ControlSettings
 from speech2face.controls.timeline import Key, Timeline, constant
 from speech2face.errors import InputError
@@ -17,7 +18,7 @@ from speech2face.types import ControlTrack, Speech
 
 TALK = babble(20.0)
 PLAIN = ControlSettings()
-FIELDS = ("emotion", "blink", "gaze", "pose", "brow")
+FIELDS = ("emotion", "blink", "gaze", "pose", "brow", "frown", "smile")
 
 
 def same(first: ControlTrack, second: ControlTrack, *names: str) -> list[bool]:
@@ -36,18 +37,21 @@ def test_the_same_seed_gives_the_same_controls_and_another_seed_others() -> None
     lively = replace(PLAIN, emotion="happy")
 
     assert all(same(direct(TALK, lively, 500), direct(TALK, lively, 500)))
-    assert not any(same(direct(TALK, lively, 500), direct(TALK, replace(lively, seed=1), 500)))
+    other = same(direct(TALK, lively, 500), direct(TALK, replace(lively, seed=1), 500))
+
+    assert not any(other[:5])  # who is happy does not frown
 
 
 @pytest.mark.parametrize(
     ("change", "touched"),
     [
-        ({"emotion": "sad"}, {"emotion"}),
+        ({"emotion": "sad"}, {"emotion", "smile"}),  # who is sad does not smile
         ({"blink": "off"}, {"blink"}),
         ({"blink": "0.5,3"}, {"blink"}),
         ({"gaze": "camera"}, {"gaze"}),
         ({"pose": "still"}, {"pose", "gaze"}),  # the eyes no longer have a head to hold against
         ({"pose_strength": 0.5}, {"pose", "gaze"}),
+        ({"liveliness": 0.5}, {"pose", "gaze", "brow", "frown", "smile"}),
     ],
 )
 def test_a_setting_touches_its_own_control_only(
@@ -73,10 +77,22 @@ def test_the_eyes_stay_on_the_camera_while_the_head_moves() -> None:
     assert np.abs(track.gaze + track.pose[:, :2]).max() <= 0.5
 
 
-def test_the_strength_scales_the_head_alone() -> None:
-    single, double = (direct(TALK, replace(PLAIN, pose_strength=s), 500).pose for s in (1.0, 2.0))
+def test_the_strength_scales_the_head_alone_and_the_room_bounds_it() -> None:
+    room = HeadRoom(low=(-90.0, -90.0, -90.0), high=(90.0, 90.0, 90.0))
+    single, double = (
+        direct(TALK, replace(PLAIN, pose_strength=s), 500, room=room).pose for s in (1.0, 2.0)
+    )
+    held = direct(TALK, replace(PLAIN, pose_strength=2.0), 500).pose
 
     np.testing.assert_allclose(double, 2 * single, rtol=1e-5)
+    assert (np.abs(held).max(0) <= HeadRoom().high).all()
+
+
+def test_a_face_without_liveliness_only_blinks_looks_and_feels() -> None:
+    track = direct(TALK, replace(PLAIN, liveliness=0.0, emotion="happy"), 200)
+
+    assert not any(getattr(track, name).any() for name in ("pose", "brow", "frown", "smile"))
+    assert all(getattr(track, name).any() for name in ("blink", "gaze", "emotion"))
 
 
 def test_an_expression_is_visible_from_the_first_frame() -> None:
@@ -127,7 +143,7 @@ def test_silence_keeps_the_face_alive() -> None:
 
     assert (track.brow == 0).all()
     assert track.blink.max() == 1
-    assert 0.3 < np.ptp(track.pose, axis=0).max() < 5
+    assert 0.3 < np.ptp(track.pose, axis=0).max() < 12
 
 
 def test_a_timeline_rules_where_no_flag_is_given() -> None:

@@ -16,9 +16,9 @@ from speech2face.types import ControlTrack, Speech
 
 TALK = babble(8.0)
 PLAIN = ControlSettings()
-FIELDS = ("emotion", "blink", "gaze", "pose", "brow")
-BOUNDS = {"emotion": 0.15, "blink": 0.8, "pose": 1.3, "brow": 0.4}
-"""How far a row may lie from the one before: emotion 3.75 a second, pose 32 degrees a second."""
+FIELDS = ("emotion", "blink", "gaze", "pose", "brow", "frown", "smile")
+BOUNDS = {"emotion": 0.15, "blink": 0.8, "pose": 3.0, "brow": 0.4, "frown": 0.2, "smile": 0.2}
+"""How far a row may lie from the one before: emotion 3.75 a second, pose 75 degrees a second."""
 
 
 def joined(*tracks: ControlTrack) -> dict[str, np.ndarray]:
@@ -83,7 +83,7 @@ def test_rows_are_small_floats_within_their_bounds() -> None:
 def test_a_live_speaker_moves_about_as_a_planned_one() -> None:
     planned, heard = joined(direct(TALK, PLAIN, 200)), live(TALK)
 
-    for name, least, most in (("pose", 0.6, 1.6), ("brow", 0.5, 2.0)):
+    for name, least, most in (("pose", 0.6, 1.6), ("brow", 0.3, 3.0)):
         ratio = np.abs(np.diff(heard[name], axis=0)).mean() / (
             np.abs(np.diff(planned[name], axis=0)).mean()
         )
@@ -110,7 +110,7 @@ def test_natural_blinks_come_at_the_rate_of_talk() -> None:
 
     shut = np.flatnonzero(np.diff((rows["blink"][:, 0] > 0.5).astype(int)) == 1) / 25
 
-    assert 8 <= len(shut) <= 26
+    assert 16 <= len(shut) <= 36
     assert np.diff(shut, prepend=0.0).max() < 6.0
 
 
@@ -156,7 +156,7 @@ def test_steering_acts_from_the_next_row_on_and_time_goes_on() -> None:
 
     assert (second[1].emotion[0] != second[0].emotion[0]).any()
     assert len(first[0]) + len(second[0]) + plain.late == 200
-    for name in ("pose", "blink", "gaze", "brow"):
+    for name in ("pose", "blink", "gaze"):
         np.testing.assert_array_equal(getattr(second[1], name), getattr(second[0], name))
 
 
@@ -181,7 +181,7 @@ def test_an_idle_face_lives_and_goes_on_where_speech_ended() -> None:
     assert len(idle["pose"]) == 708
     assert_no_jump({name: np.concatenate([spoken[name], idle[name]]) for name in FIELDS})
     blinks = (np.diff((idle["blink"][:, 0] > 0.5).astype(int)) == 1).sum()
-    assert 4 <= blinks <= 12
+    assert 5 <= blinks <= 16
     assert (np.ptp(idle["pose"][250:], axis=0) > 0.5).all()
     assert (idle["brow"][100:] < 0.05).all()
     speed = [np.abs(np.diff(rows["pose"], axis=0)).mean() for rows in (spoken, idle)]

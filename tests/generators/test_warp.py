@@ -331,7 +331,14 @@ def test_emotion_leaves_closed_lips_closed(portrait, rig):
     calm = ControlTrack.neutral(1, FPS)
     emotion = np.eye(8, dtype=np.float32)[1:2]
     happy = ControlTrack(
-        emotion=emotion, blink=calm.blink, gaze=calm.gaze, pose=calm.pose, brow=calm.brow, fps=FPS
+        emotion=emotion,
+        blink=calm.blink,
+        gaze=calm.gaze,
+        pose=calm.pose,
+        brow=calm.brow,
+        frown=calm.frown,
+        smile=calm.smile,
+        fps=FPS,
     )
 
     weights = Solve(portrait)(track, happy).weights
@@ -348,7 +355,7 @@ def test_a_full_blink_shuts_the_lids_whatever_else_was_asked(portrait, rig):
     calm = ControlTrack.neutral(1, FPS)
     controls = ControlTrack(
         emotion=np.eye(8, dtype=np.float32)[4:5], blink=ones, gaze=calm.gaze, pose=calm.pose,
-        brow=calm.brow, fps=FPS,
+        brow=calm.brow, frown=calm.frown, smile=calm.smile, fps=FPS,
     )  # fmt: skip
 
     weights = Solve(portrait)(track, controls).weights[0]

@@ -26,6 +26,7 @@ ARTIFACTS: tuple[Artifact, ...] = (
     LandmarkTrack(points=noise(7, 70, 3), fps=NTSC),
     ControlTrack(
         emotion=noise(5, 8), blink=noise(5, 2), gaze=noise(5, 2), pose=noise(5, 3), brow=noise(5),
+        frown=noise(5), smile=noise(5),
         fps=Fraction(25),
     ),
     LatentTrack(values=noise(3, 59), space="warp", fps=Fraction(25)),

@@ -16,13 +16,19 @@ import typer
 
 from speech2face.errors import InputError
 from speech2face.evaluation import sheets
-from speech2face.evaluation.material import held_out_clips, measured_portraits, sheet_portraits
+from speech2face.evaluation.material import (
+    held_out_clips,
+    measured_portraits,
+    natural_sounds,
+    sheet_portraits,
+)
 from speech2face.evaluation.options import Data, People, Teacher, load_judge
 from speech2face.evaluation.tables import Table
 from speech2face.evaluation.video import measures
 from speech2face.evaluation.video import natural as natural_video
 from speech2face.evaluation.video.emotions import LABELS
 from speech2face.evaluation.video.judge import JudgedTrack
+from speech2face.evaluation.video.life import life_table
 from speech2face.evaluation.video.pipelined import PipelineAnimate
 from speech2face.evaluation.video.playback import Played, find_browser, play, streams_of
 from speech2face.evaluation.video.studio import Studio
@@ -138,6 +144,30 @@ def motion(
     """Trembling, head range, lip closure, lost faces."""
     here = desk(data, work, teacher, chosen, sanity_only=sanity_only)
     grid_tables(here, count, [measures.motion_table])
+
+
+@app.command()
+def life(
+    data: Data, work: Work, teacher: Teacher = None, people: People = 12, sound: Sounds = None,
+    real: Annotated[
+        list[Path] | None, typer.Option(help="A video of a real speaker; may be repeated.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=25, help="Frames of each video.")] = 250,
+    chosen: Chosen = None,
+) -> None:  # fmt: skip
+    """Head, brows, cheeks and lids beside the words, against those of real speakers."""
+    here = desk(data, work, teacher, chosen)
+    sounds = sound or natural_sounds(data, people)
+    ours = [
+        here.studio.track(
+            here.studio.video(portrait, sounds[i % len(sounds)], "life", seed=i, preview=frames)
+        )
+        for i, portrait in enumerate(measured_portraits(data)[:people])
+    ]
+    groups = {"ours": ours}
+    if real:
+        groups["real given"] = [here.studio.track(path) for path in real]
+    here.publish(life_table(groups))
 
 
 @app.command()
