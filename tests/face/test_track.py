@@ -230,3 +230,25 @@ def test_weights_of_before_the_pixel_centres_are_raised_by_half_a_teachers_pixel
     # A region of 256 px a side: the teacher's pixels are the picture's.
     shift = np.broadcast_to([0, -0.5, 0], (478, 3))
     np.testing.assert_allclose(old[0] - new[0], shift, atol=1e-4)
+
+
+def test_folding_the_norms_leaves_the_network_and_what_it_sees() -> None:
+    small = {"channels": (8, 16), "hidden": 16, "modes": 6}
+    network = TrackerNetwork(
+        face=RegressorConfig(size=32, points=478, dims=3, score=True, **small),
+        mouth=RegressorConfig(size=32, points=80, dims=2, **small),
+        eye=RegressorConfig(size=32, points=37, dims=2, **small),
+    )
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -0.5, 0.5)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    image = torch.rand(2, 3, 32, 32)
+
+    folded = FaceTracker(network).network
+
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    seen, score = network.eval().face(image)
+    torch.testing.assert_close(folded.face(image), (seen, score), rtol=1e-4, atol=1e-5)
