@@ -16,6 +16,7 @@ from speech2face.errors import InputError
 from speech2face.face.neutral import OPENING_CHANNELS, bounded_least_squares
 from speech2face.face.rig import Rig, shipped_rig
 from speech2face.face.view import View
+from speech2face.motion.articulation import articulate
 from speech2face.motion.expressions import expression_weights
 from speech2face.motion.lip_dynamics import felt_movement, pressed_lips
 from speech2face.motion.motion import Motion
@@ -26,10 +27,6 @@ _MOUTH_CHANNELS = ("jaw", "mouth")
 _AT_ONCE = 500
 """Frames solved at once, which do not depend on each other. More leave the processor's caches: 1500
 took ten times as long as three times 500."""
-_ARTICULATION = np.array([1.7, 1.25, 1.25])
-"""How much further than the landmarks say lips are asked to move across, up and down, and in depth:
-networks move them too little. Finished videos then vary 0.75 times as much as the recordings in the
-mouth's width and 0.81 times in its opening (speech2face evaluate video sync, 40 clips)."""
 _HIGHEST = 1.3
 """A rig weight beyond this leaves the range that the rig was designed for."""
 
@@ -40,9 +37,13 @@ _GAP_WEIGHT, _WIDTH_WEIGHT = 4.0, 4.0
 its own a mouth narrowed by 0.7 of what was asked, and rounded vowels stayed wide."""
 _RIDGE = 2e-3
 """Price of a weight of 1 against an error of one eye distance at one landmark."""
-_RARE = ("mouthShrug", "mouthLeft", "mouthRight", "mouthClose", "jawLeft", "jawRight", "jawForward")
+_RARE = (
+    "mouthShrug", "mouthLeft", "mouthRight", "mouthClose", "mouthUpperUp", "jawLeft", "jawRight",
+    "jawForward",
+)  # fmt: skip
 _RARE_RIDGE = 2e-2
-"""The same for channels that speech moves little and that a tracker's noise could be read as."""
+"""The same for channels that speech moves little and that a tracker's noise could be read as, and for
+the lift of the upper lip, which else parts the lips where a jaw should."""
 
 _BROW = {"browInnerUp": 1.15, "browOuterUp": 0.85, "eyeWide": 0.2}
 """Rig weights, on both sides, of a full brow raise in speech."""
@@ -122,7 +123,7 @@ class Solve:
         channels = [
             i for i, name in enumerate(rig.names) if name.startswith(_MOUTH_CHANNELS)
         ]  # fmt: skip
-        wanted = (likeness.rest + _ARTICULATION * offsets - likeness.normalized).astype(np.float64)
+        wanted = (likeness.rest + articulate(offsets) - likeness.normalized).astype(np.float64)
         effect = landmarks.from_mesh(rig.deltas).astype(np.float64) / likeness.unit
         price = _prices()
         reach = (effect[channels] * price).reshape(len(channels), -1)

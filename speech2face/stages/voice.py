@@ -11,7 +11,7 @@ from jaxtyping import Float
 class Gate:
     """Follows a speech logit: rises within a frame or two, falls over about half a second."""
 
-    def __init__(self, *, bias: float = 1.0, rise: float = 0.9, fall: float = 0.25) -> None:
+    def __init__(self, *, bias: float = 2.0, rise: float = 0.9, fall: float = 0.25) -> None:
         """Choose the speeds.
 
         Args:

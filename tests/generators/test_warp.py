@@ -21,8 +21,9 @@ from speech2face.generators.warp.eyes import fill_eye
 from speech2face.generators.warp.fields import make_patches
 from speech2face.generators.warp.generator import WarpGenerator, WarpState
 from speech2face.generators.warp.latents import pack, unpack
+from speech2face.motion.articulation import GAP, WIDTH
 from speech2face.motion.motion import Motion
-from speech2face.motion.solve import _ARTICULATION, Solve
+from speech2face.motion.solve import Solve
 from speech2face.types import EMOTIONS, ControlTrack, Face, LandmarkTrack
 
 SIZE = 128
@@ -291,7 +292,7 @@ def test_landmarks_come_back_out_of_the_latents(portrait, rig):
     drawn = landmarks.from_mesh(Likeness(portrait.mesh).closed + rig.offsets(weights))
     np.testing.assert_allclose(
         landmarks.mouth_opening(drawn),
-        landmarks.mouth_opening(track.points) * _ARTICULATION[1],
+        landmarks.mouth_opening(track.points) * GAP,
         atol=0.015,
     )
 
@@ -300,7 +301,7 @@ def test_rounded_lips_narrow_the_mouth_and_a_smile_still_widens_it(portrait, rig
     rest = Likeness(portrait.mesh).rest
     points = np.repeat(rest[None], 3, 0)
     left, right = np.array(landmarks.LIP_CORNERS).T
-    asked = 0.03
+    asked = 0.01
     points[1:, left, 0] += asked / 2
     points[1:, right, 0] -= asked / 2
     controls = ControlTrack.neutral(3, FPS)
@@ -313,7 +314,7 @@ def test_rounded_lips_narrow_the_mouth_and_a_smile_still_widens_it(portrait, rig
     closed = Likeness(portrait.mesh).closed
     drawn = np.stack([normalize(closed + moved) for moved in rig.offsets(weights)])
     wide = (drawn[:, right, 0] - drawn[:, left, 0]).mean(1)
-    assert wide[1] - wide[0] == pytest.approx(-_ARTICULATION[0] * asked, rel=0.15)
+    assert wide[1] - wide[0] == pytest.approx(-WIDTH * asked, rel=0.15)
     assert wide[2] > wide[1] + 0.02
 
 

@@ -15,6 +15,8 @@ _GAP = 0.05
 """Standard deviation of the mouth opening of GRID's speakers, normalized units."""
 
 
+_WIDE = 0.025
+"""The same of the mouth's width."""
 _NEAR = 0.02
 """Usual distance of a lip landmark from where it should be, normalized units."""
 
@@ -27,6 +29,9 @@ class Losses:
     velocity: float = 2.0
     opening: float = 1.0
     """Squared error of the three lip gaps."""
+    width: float = 0.0
+    """Squared error of the mouth's widths, outside and inside. Every corpus counts alike here: a
+    model of coarticulation knows where lips round, whatever its openings are worth."""
     closure: float = 1.0
     """What the lips stay open where the real ones are shut."""
     distance: float = 0.0
@@ -44,6 +49,14 @@ def lip_gaps(points: Float[Tensor, "batch frames 70 3"]) -> Float[Tensor, "batch
     """Give the signed height of the three inner-lip gaps."""
     upper, lower = (list(side) for side in zip(*landmarks.INNER_LIP_GAPS, strict=True))
     return points[:, :, lower, 1] - points[:, :, upper, 1]
+
+
+def lip_widths(
+    points: Float[Tensor, "batch frames 70 3"],
+) -> Float[Tensor, "batch frames widths"]:
+    """Compute the distances across between the corners, outside and inside."""
+    left, right = (list(side) for side in zip(*landmarks.LIP_CORNERS, strict=True))
+    return points[:, :, right, 0] - points[:, :, left, 0]
 
 
 def losses(
@@ -81,6 +94,9 @@ def losses(
         "distance": _mean(_lip_distance(answer.offsets - batch.offsets) / _NEAR, valid),
         "spread": (_spread(said, valid) - _spread(gaps, valid)).square().mean(),
     }  # fmt: skip
+    if weights.width:
+        wide = (lip_widths(answer.offsets) - lip_widths(batch.offsets)) / _WIDE
+        parts["width"] = _mean(wide.square().mean(-1), (valid > 0).float())
     known = (batch.speech != UNKNOWN).float()
     speech = functional.binary_cross_entropy_with_logits(
         answer.speech, batch.speech.clamp(min=0), reduction="none"

@@ -1,5 +1,6 @@
 """What training.loop needs to train Speech2Landmarks: `speech2face train speech2landmarks.toml`."""
 
+import hashlib
 from dataclasses import asdict
 from pathlib import Path
 
@@ -93,6 +94,7 @@ class SpeechTask:
         }
         facts |= {
             "hearing": asdict(config.hearing), "augment": asdict(recipe.augment),
+            "weights": _digest(self.network.hearing),
             "stretches": {name: len(own) for name, own in corpora.items()},
         }  # fmt: skip
         self.pool: Pool = Pool(folder, facts, self.sampler, recipe.heard, recipe.seed)
@@ -151,6 +153,14 @@ class SpeechTask:
             tensors = without_hearing(tensors)
         write_weights(folder / FILE, tensors, asdict(self.network.config))
         return folder / FILE
+
+
+def _digest(module: nn.Module) -> str:
+    """Hash the weights of a module."""
+    found = hashlib.sha256()
+    for _, values in sorted(module.state_dict().items()):
+        found.update(values.cpu().numpy().tobytes())
+    return found.hexdigest()
 
 
 def spread_over(stretches: list[Stretch], count: int) -> list[Stretch]:

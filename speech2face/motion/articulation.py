@@ -1,0 +1,46 @@
+"""How much further than a network says a mouth moves: each part by its own factor.
+
+A network that learnt from people's mouths by squared errors moves what it is unsure of too little,
+and the few people of its corpus move their lips less than people do in natural speech. The factors
+bring each part to the spread that it has in real talking videos. The gap of the lips keeps a factor
+of its own, so that lips that meet still meet.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from speech2face import landmarks
+
+WIDTH = 4.4
+"""Of everything across: the corners come together and part."""
+GAP = 1.2
+"""Of the lips' gap."""
+_UPPER = 1.8
+"""Of the upper lip up and down; the lower lip follows it by the gap."""
+_CORNERS = 2.2
+"""Of the corners up and down."""
+_JAW = 1.9
+"""Of the jaw line, down and forwards."""
+_DEPTH = 1.8
+"""Of the lips forwards."""
+
+_LIFTED = [49, 50, 51, 52, 53, 61, 62, 63]
+_LOWERED = [59, 58, 57, 56, 55, 67, 66, 65]
+"""Landmarks of the upper lip and those of the lower lip below them."""
+_CORNER_POINTS = sorted({point for pair in landmarks.LIP_CORNERS for point in pair})
+
+
+def articulate(offsets: Float[np.ndarray, "frames 70 3"]) -> Float[np.ndarray, "frames 70 3"]:
+    """Move each part of the mouth as far as it moves in people.
+
+    Args:
+        offsets: Movements from the resting landmarks, as a network says them.
+    """
+    moved = offsets.copy()
+    moved[:, landmarks.JAW_LINE] *= np.array([1.0, _JAW, _JAW])
+    moved[:, landmarks.MOUTH] *= np.array([WIDTH, 1.0, _DEPTH])
+    gap = offsets[:, _LOWERED, 1] - offsets[:, _LIFTED, 1]
+    moved[:, _LIFTED, 1] = _UPPER * offsets[:, _LIFTED, 1]
+    moved[:, _LOWERED, 1] = moved[:, _LIFTED, 1] + GAP * gap
+    moved[:, _CORNER_POINTS, 1] *= _CORNERS
+    return moved
