@@ -13,7 +13,7 @@ sound was cut. Between turns `idle` keeps the face alive; `interrupt` forgets wh
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import soxr
@@ -21,6 +21,7 @@ from jaxtyping import Float, UInt8
 
 from speech2face.controls.head_room import HeadRoom
 from speech2face.controls.live import LiveDirector
+from speech2face.controls.planned import Director
 from speech2face.controls.settings import ControlSettings
 from speech2face.errors import InputError
 from speech2face.face.paste import PasteBack
@@ -60,66 +61,6 @@ class Piece:
     """Number of the first frame, counted from the start of the session at `Session.fps`."""
     samples: Samples
     """The sound of exactly these frames, as it was fed, at `Session.rate`."""
-
-
-@runtime_checkable
-class Director(Protocol):
-    """Decides beside the words; `controls.live.LiveDirector`, or `Planned` where all is known."""
-
-    late: int
-    """How many frames of sound beyond its own a row waits for."""
-
-    def feed(self, samples: Samples) -> ControlTrack:
-        """Hear samples at 16 kHz; return the rows that are known by now."""
-        ...
-
-    def finish(self) -> ControlTrack:
-        """Return the rest: one row for every 640 samples begun."""
-        ...
-
-    def steer(self, settings: ControlSettings) -> None:
-        """Ask for something else from the next row on."""
-        ...
-
-    def interrupt(self) -> None:
-        """Forget the sound that was heard and not answered."""
-        ...
-
-
-class Planned:
-    """The controls of a sound that is wholly known, row by row."""
-
-    late = 0
-
-    def __init__(self, controls: ControlTrack) -> None:
-        """Take the plan, at 25 rows a second; beyond its end the last row holds."""
-        self._controls, self._samples, self._rows = controls, 0, 0
-
-    def feed(self, samples: Samples) -> ControlTrack:
-        """Return the rows of frames that are complete."""
-        self._samples += len(samples)
-        return self._until(self._samples // _FRAME)
-
-    def finish(self) -> ControlTrack:
-        """Return the row of a frame that has only begun."""
-        return self._until(-(-self._samples // _FRAME))
-
-    def steer(self, settings: ControlSettings) -> None:
-        """Refuse.
-
-        Raises:
-            InputError: Always: what is planned cannot be steered.
-        """
-        msg = f"a planned session cannot be steered (to {settings}); begin one without plan="
-        raise InputError(msg)
-
-    def interrupt(self) -> None:
-        """Go on with the plan: its rows are those of the sound that was heard."""
-
-    def _until(self, stop: int) -> ControlTrack:
-        rows = np.arange(self._rows, max(stop, self._rows))
-        self._rows = max(stop, self._rows)
-        return cut(self._controls, np.minimum(rows, len(self._controls) - 1))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,10 +21,12 @@ import numpy as np, torch
 torch.set_num_threads(1)
 from speech2face import Settings, Speech2Face
 portrait, audio, generator, target = sys.argv[1:]
-if "generator" in Settings.__dataclass_fields__:
-    engine, settings = Speech2Face.from_pretrained("cpu"), Settings(generator=generator)
-else:
-    engine, settings = Speech2Face.from_pretrained("cpu", generator), Settings()
+known = "generator" in Settings.__dataclass_fields__
+settings = Settings(generator=generator) if known else Settings()
+try:
+    engine = Speech2Face.from_pretrained("cpu", generator)
+except TypeError:  # the generator is among the settings alone
+    engine = Speech2Face.from_pretrained("cpu")
 np.save(target, np.stack(list(engine.animate(portrait, audio, settings=settings))))
 """
 

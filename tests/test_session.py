@@ -9,13 +9,14 @@ import pytest
 import soundfile
 
 from speech2face.controls.live import LiveDirector
+from speech2face.controls.planned import Planned
 from speech2face.controls.settings import ControlSettings
 from speech2face.errors import InputError
 from speech2face.face.choose import prepare_view
 from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.settings import Settings
 from speech2face.media.image import read_image
-from speech2face.session import Cast, Piece, Planned, Session
+from speech2face.session import Cast, Piece, Session
 from speech2face.types import ControlTrack
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "speech.wav"

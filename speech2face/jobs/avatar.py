@@ -12,6 +12,7 @@ from jaxtyping import Float
 from speech2face.controls.director import direct
 from speech2face.controls.head_room import HeadRoom
 from speech2face.controls.live import LiveDirector
+from speech2face.controls.planned import Planned
 from speech2face.errors import Speech2FaceWarning
 from speech2face.face.track import FaceTracker
 from speech2face.face.view import View
@@ -23,7 +24,7 @@ from speech2face.jobs.settings import Settings
 from speech2face.media.audio import Samples, open_sound
 from speech2face.media.inputs import Readable
 from speech2face.media.sound import Sound
-from speech2face.session import Cast, Piece, Planned, Session
+from speech2face.session import Cast, Piece, Session
 from speech2face.signals import resample
 from speech2face.stages.landmarks2latents import landmarks2latents
 from speech2face.stages.speech2landmarks import Speech2Landmarks
