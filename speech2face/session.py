@@ -100,10 +100,8 @@ class Session:
                 come later.
         """
         self.fps = fps
-        self._cast, self._director = (
-            cast,
-            director or LiveDirector(ControlSettings(), HeadRoom.of(cast.view)),
-        )
+        self._cast = cast
+        self._director = director or LiveDirector(ControlSettings(), HeadRoom.of(cast.view))
         self._scale, self._batch = expression_scale, batch_size
         canvas = cast.view if full else moved_inside(cast.view)
         self._paste = None if canvas is None else PasteBack(canvas)
@@ -146,11 +144,9 @@ class Session:
     @property
     def delay(self) -> Fraction:
         """Seconds from the start of a frame's sound until the frame can be drawn."""
-        late = (
-            Fraction(self._late + 1) / MOTION_FPS
-            + (self._resample.late + self._batch - 1) / self.fps
-        )
-        return late + (0 if self.rate in {0, SPEECH_RATE} else _RESAMPLING)
+        heard = Fraction(self._late + 1) / MOTION_FPS
+        drawn = (self._resample.late + self._batch - 1) / self.fps
+        return heard + drawn + (0 if self.rate in {0, SPEECH_RATE} else _RESAMPLING)
 
     def feed(self, samples: np.ndarray, rate: int) -> Iterator[Piece]:
         """Hear the next piece of sound.
