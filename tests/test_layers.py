@@ -10,7 +10,18 @@ import speech2face
 ROOT = Path(speech2face.__file__).parent
 LEVELS = (  # from the bottom up: a part imports only parts of the lines above its own
     {"errors", "emotions"},
-    {"types", "timing", "geometry", "landmarks", "devices", "signals", "configs", "steps", "sizes"},
+    {
+        "types",
+        "timing",
+        "geometry",
+        "landmarks",
+        "devices",
+        "signals",
+        "configs",
+        "steps",
+        "sizes",
+        "progress",
+    },
     {"media"},
     {"models"},
     {"checkpoints"},

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 
 class AliasError(Exception):
-    """A flag of another tool that this one refuses; a usage error (exit status 2)."""
+    """A flag of another tool, or an earlier one, that is refused; a usage error (exit status 2)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +124,26 @@ REFUSED: dict[str, str] = {
 """Flags of other tools that cannot mean anything here, and why."""
 
 
+RENAMED = {
+    ("*", "--out"): "--output (or -o)",
+    ("evaluate", "--work"): "--output (or -o)",
+    ("finetune", "--work"): "--keep",
+}
+"""Our own earlier spellings, by command and flag, and what is written now."""
+
+
+def _refuse_renamed(command: str, name: str) -> None:
+    """Refuse an earlier spelling.
+
+    Raises:
+        AliasError: It is one; the message says the new one.
+    """
+    new = RENAMED.get((command, name)) or RENAMED.get(("*", name))
+    if new is not None:
+        msg = f"{name} is written {new} now"
+        raise AliasError(msg)
+
+
 def translate(arguments: Sequence[str]) -> list[str]:
     """Rewrite a command line so that only our own options are left in it.
 
@@ -143,6 +163,7 @@ def translate(arguments: Sequence[str]) -> list[str]:
         name, equals, value = token.partition("=")
         if name.startswith("--"):
             name = name.replace("_", "-")
+        _refuse_renamed(arguments[0], name)
         if animate and name in REFUSED:
             msg = f"{name} is not supported: {REFUSED[name]}"
             raise AliasError(msg)

@@ -65,7 +65,7 @@ def animate(
     places = _inputs(portrait, audio, portrait_option, audio_option)
 
     from speech2face import devices
-    from speech2face.cli.calibrate import ensure_calibrated
+    from speech2face.cli.learning.calibrate import calibrate_at_first_use
     from speech2face.jobs import preflight
     from speech2face.jobs.animate import Speech2Face
 
@@ -80,7 +80,7 @@ def animate(
     job = preflight.check(
         *places, target, settings, overwrite=overwrite, generator=settings.generator
     )
-    ensure_calibrated(settings.generator, place, progress)
+    calibrate_at_first_use(settings.generator, place, progress)
     engine = Speech2Face.from_pretrained(str(place))
     typer.echo(f"speech2face: {settings.generator} on {place}", err=True)
     with reporter(progress) as report:

@@ -7,20 +7,9 @@ import typer
 from typer.core import TyperGroup
 
 from speech2face import __version__
-from speech2face.cli import (
-    animate,
-    benchmark,
-    calibrate,
-    doctor,
-    evaluate,
-    finetune,
-    gif,
-    prepare,
-    stages,
-    synthesize,
-    train,
-    weights,
-)
+from speech2face.cli import animate, benchmark, doctor, gif, stages, weights
+from speech2face.cli.evaluate import group as evaluate
+from speech2face.cli.learning import calibrate, finetune, pairs, prepare, synthesize, train
 
 _INTERRUPTED = 130
 
@@ -81,6 +70,7 @@ def build() -> typer.Typer:
     app.command("synthesize")(synthesize.synthesize)
     app.command("train")(train.train)
     app.command("finetune")(finetune.finetune)
+    app.add_typer(pairs.build(), name="pairs")
     app.add_typer(evaluate.build(), name="evaluate")
     app.add_typer(weights.build(), name="weights")
     return app

@@ -49,7 +49,7 @@ def speak_arriving(
     Raises:
         BadParameter: There is no output.
     """
-    from speech2face.cli.calibrate import ensure_calibrated
+    from speech2face.cli.learning.calibrate import calibrate_at_first_use
     from speech2face.generators import registry
     from speech2face.jobs.animate import Speech2Face
     from speech2face.jobs.live import speak_live
@@ -60,7 +60,7 @@ def speak_arriving(
         msg = "sound from standard input needs an output: -o OUT.mp4, or -o - for standard output"
         raise BadParameter(msg)
     registry.require(settings.generator)
-    ensure_calibrated(settings.generator, device, progress)
+    calibrate_at_first_use(settings.generator, device, progress)
     engine = Speech2Face.from_pretrained(str(device))
     engine.parts(settings)  # loaded before the first sound comes
     form = None if settings.raw_audio is None else RawFormat.parse(settings.raw_audio)

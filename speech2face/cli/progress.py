@@ -22,12 +22,10 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 
 from speech2face.cli.options import ProgressKind
+from speech2face.progress import Counted
 
 if TYPE_CHECKING:
     from speech2face.jobs.clip import Progress
-
-Counted = Callable[[int, int, str], None]
-"""Told how much of how much is done, and words about it."""
 
 _DOING = {
     "portrait": "listening", "sound": "finding the lips' motion", "landmarks": "directing",

@@ -106,7 +106,7 @@ def latents(
     The file (.npz) holds values (frames x size of the latent space), the space's name and fps.
     """
     from speech2face import devices
-    from speech2face.cli.calibrate import ensure_calibrated
+    from speech2face.cli.learning.calibrate import calibrate_at_first_use
     from speech2face.controls.director import direct
     from speech2face.controls.head_room import HeadRoom
     from speech2face.face.alignment import create_tracker
@@ -124,7 +124,7 @@ def latents(
     track = load_track(landmarks_file, LandmarkTrack)
     place = devices.resolve(device)
     require(settings.generator)
-    ensure_calibrated(settings.generator, place, options.ProgressKind.BAR)
+    calibrate_at_first_use(settings.generator, place, options.ProgressKind.BAR)
     tracker = create_tracker(settings.tracker, place)
     silent = _silence(len(track), track.fps)
     speech = silent if audio is None else open_audio(audio, settings).speech()

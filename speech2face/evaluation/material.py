@@ -13,6 +13,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 from speech2face.errors import InputError
+from speech2face.face.teacher import TASK, FaceMeshTeacher
 from speech2face.synthesis.held_out import GRID_STEPS
 
 _ALIGN_UNIT = Fraction(1, 25_000)
@@ -21,6 +22,11 @@ _ALIGN_UNIT = Fraction(1, 25_000)
 _LONG = 7.0
 """Seconds of speech in which a face shows how it lives."""
 _SILENT_WORDS = frozenset({"sil", "sp"})
+
+
+def load_judge(data: Path, teacher: Path | None) -> FaceMeshTeacher:
+    """Load the judge that the user named, or the one in the data."""
+    return FaceMeshTeacher(teacher or data / TASK)
 
 
 @dataclass(frozen=True, kw_only=True)

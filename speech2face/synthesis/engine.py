@@ -9,7 +9,7 @@ same seed, whatever the order and the number of processes; what is there already
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -18,6 +18,7 @@ from typing import Protocol, runtime_checkable
 
 from speech2face.errors import InputError, OutputError
 from speech2face.media.output import atomic_output
+from speech2face.progress import Counted
 from speech2face.synthesis.animated import AnimatedPhotographs
 from speech2face.synthesis.heads.rendered import RenderedHeads
 from speech2face.synthesis.pairs import KINDS, IdentityFrames, write_identity
@@ -83,7 +84,7 @@ def synthesize(
     *,
     count: int | None = None,
     workers: int = 1,
-    report: Callable[[int, int, str], None] | None = None,
+    report: Counted | None = None,
 ) -> int:
     """Make pairs and write them, one file an identity.
 

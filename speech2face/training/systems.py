@@ -22,8 +22,9 @@ class Training:
     """A recipe that has been read: how to train, and how to get at the task."""
 
     config: LoopConfig
-    open: Callable[[Path], Task | AdversarialTask]
-    """Reads the prepared material in a folder and builds the networks."""
+    open: Callable[[Path, Path], Task | AdversarialTask]
+    """Reads the prepared material in a folder and builds the networks; what is made of the material
+    on the way is kept in the second folder, the run's."""
     ship: Callable[[Path, Path], Path]
     """Enters trained weights into a pretrained folder."""
     made_by: str
@@ -35,7 +36,7 @@ def _speech2landmarks(table: dict[str, Any], where: str) -> Training:
 
     recipe = from_table(system.Recipe, table, where)
     return Training(
-        config=recipe, open=lambda data: system.open_task(recipe, data), ship=system.ship,
+        config=recipe, open=lambda data, _: system.open_task(recipe, data), ship=system.ship,
         made_by="speech2face prepare",
     )  # fmt: skip
 
@@ -55,8 +56,8 @@ def _sync(table: dict[str, Any], where: str) -> Training:
 
     recipe = from_table(system.SyncRecipe, table, where)
     return Training(
-        config=recipe, open=lambda data: system.SyncTask.prepared(recipe, data), ship=system.ship,
-        made_by="speech2face prepare",
+        config=recipe, open=lambda data, _: system.SyncTask.prepared(recipe, data),
+        ship=system.ship, made_by="speech2face prepare",
     )  # fmt: skip
 
 
@@ -65,8 +66,18 @@ def _fast(table: dict[str, Any], where: str) -> Training:
 
     recipe = from_table(system.FastRecipe, table, where)
     return Training(
-        config=recipe, open=lambda data: system.open_task(recipe, data), ship=system.ship,
+        config=recipe, open=lambda data, _: system.open_task(recipe, data), ship=system.ship,
         made_by="speech2face synthesize",
+    )  # fmt: skip
+
+
+def _tracker(table: dict[str, Any], where: str) -> Training:
+    from speech2face.training.tracker import task as system  # noqa: PLC0415 - only if wanted
+
+    recipe = from_table(system.TrackerRecipe, table, where)
+    return Training(
+        config=recipe, open=lambda data, out: system.open_task(recipe, data, out),
+        ship=system.ship, made_by="the folder with portraits/, grid/ and models/",
     )  # fmt: skip
 
 
@@ -75,6 +86,7 @@ SYSTEMS: dict[str, Callable[[dict[str, Any], str], Training]] = {
     "hearing": _hearing,
     "sync": _sync,
     "facevid2vid-fast": _fast,
+    "tracker": _tracker,
 }
 """By the word in the recipe; the network's file is imported when its recipe is read."""
 

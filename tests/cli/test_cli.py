@@ -99,6 +99,20 @@ def test_a_habit_that_cannot_be_honoured_is_a_usage_error(
     assert capsys.readouterr().err.startswith(f"speech2face: {problem}")
 
 
+@pytest.mark.parametrize(
+    ("written", "new"),
+    [
+        ("train sync.toml --out run", "--output"),
+        ("synthesize heads --out=pairs", "--output"),
+        ("evaluate video sync --work w", "--output"),
+        ("finetune me.mp4 --work w", "--keep"),
+    ],
+)
+def test_an_earlier_spelling_is_refused_with_the_new_one(written: str, new: str) -> None:
+    with pytest.raises(AliasError, match=f"is written {new}"):
+        translate(written.split())
+
+
 def test_other_commands_know_no_flags_of_other_tools() -> None:
     assert translate(["mux", "--still", "--over_write"]) == ["mux", "--still", "--over-write"]
 

@@ -13,7 +13,10 @@ from speech2face.__main__ import main
         (["speech2landmarks"], "--prepared"),
         (["video"], "Mouth opening against"),
         (["video", "sync"], "--sanity-only"),
-        (["generators"], "generators"),
+        (["generators"], "side by side"),
+        (["generators", "table"], "--identity"),
+        (["tracker"], "teacher"),
+        (["learning-curve"], "look-ahead"),
     ],
 )
 def test_every_measurement_explains_itself(
@@ -41,7 +44,7 @@ def test_a_measurement_that_is_asked_wrongly_is_a_usage_error(
 def test_a_measurement_without_its_data_ends_with_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    places = ["--data", str(tmp_path), "--work", str(tmp_path / "work")]
+    places = ["--data", str(tmp_path), "-o", str(tmp_path / "work")]
 
     status = main(["evaluate", "video", "sync", *places])
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from spoken import TINY_LIPS, corpora, stretch
 
+from speech2face.__main__ import main
 from speech2face.checkpoints.store import load, write_weights
 from speech2face.errors import InputError
 from speech2face.evaluation.speech import speech2landmarks as evaluation
@@ -146,10 +147,12 @@ def sync_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_command_writes_tables_and_a_plot(tmp_path: Path, weights: Path, sync_weights: Path):
     prepared, out = corpora(tmp_path / "prepared"), tmp_path / "out"
 
-    evaluation.main([
-        "--prepared", str(prepared), "--weights", str(weights), "--out", str(out),
-        "--sync-weights", str(sync_weights), "--other", str(weights),
+    status = main([
+        "evaluate", "speech2landmarks", "--prepared", str(prepared), "--weights", str(weights),
+        "-o", str(out), "--sync-weights", str(sync_weights), "--other", str(weights),
     ])  # fmt: skip
+
+    assert status == 0
 
     text = (out / "speech2landmarks.md").read_text(encoding="utf-8")
     rows = json.loads((out / "speech2landmarks.json").read_text(encoding="utf-8"))["rows"]
@@ -173,7 +176,7 @@ def test_the_command_writes_tables_and_a_plot(tmp_path: Path, weights: Path, syn
 
 def test_a_folder_without_clips_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="held out"):
-        evaluation.main(["--prepared", str(tmp_path)])
+        evaluation.tables(evaluation.Case(prepared=tmp_path))
 
 
 def test_lips_that_follow_their_sound_late_are_held_against_it_in_time_when_asked(tmp_path: Path):
@@ -187,8 +190,8 @@ def test_lips_that_follow_their_sound_late_are_held_against_it_in_time_when_aske
 
 
 def test_sheets_without_recordings_are_refused(tmp_path: Path):
-    with pytest.raises(InputError, match="--data and --out"):
-        evaluation.main(["--prepared", str(tmp_path), "--sheets", "2"])
+    with pytest.raises(InputError, match="--data and --output"):
+        evaluation.draw(evaluation.Case(prepared=tmp_path), 2, "warp", None)
 
 
 def test_an_open_vowel_that_stays_shut_counts_and_a_short_one_does_not():

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from fast_material import TOY, people, recipe
-from typer.testing import CliRunner
 
+from speech2face.__main__ import main
 from speech2face.checkpoints.store import read_weights
 from speech2face.errors import InputError
 from speech2face.generators.fast.flow import sample
@@ -17,7 +17,7 @@ from speech2face.generators.fast.network import FastGenerator
 from speech2face.synthesis.pairs import list_identities, read_identity, write_identity
 from speech2face.training.fast.losses import FastLosses, importance, losses
 from speech2face.training.fast.open import open_task, ship
-from speech2face.training.fast.pack import app
+from speech2face.training.fast.pack import pack
 from speech2face.training.fast.pairs import PairSampler, whole
 from speech2face.training.fast.task import FILE, FastTask, Phase, draw, start_network
 from speech2face.training.loop.loop import CHECKPOINT, run
@@ -192,8 +192,8 @@ def test_a_game_against_a_judge_runs_and_moves_both(pairs: Path, tmp_path: Path)
 
 def test_pairs_travel_in_one_small_file(pairs: Path, tmp_path: Path) -> None:
     packed, found = tmp_path / "pairs.pack", tmp_path / "pairs"
-    for words in (["pack", str(pairs), str(packed)], ["unpack", str(packed), str(found)]):
-        assert CliRunner().invoke(app, words).exit_code == 0
+    assert main(["pairs", "pack", str(pairs), "-o", str(packed)]) == 0
+    assert main(["pairs", "unpack", str(packed), "-o", str(found)]) == 0
 
     for kind in ("heads", "grid"):
         old = {one.identity: one for one in map(read_identity, list_identities(pairs / kind))}
@@ -208,9 +208,7 @@ def test_pairs_travel_in_one_small_file(pairs: Path, tmp_path: Path) -> None:
 def test_a_packed_file_keeps_to_its_size(pairs: Path, tmp_path: Path) -> None:
     packed = tmp_path / "pairs.pack"
 
-    CliRunner().invoke(app, ["pack", str(pairs), str(packed), "--megabytes", "0.05"])
-
-    assert packed.stat().st_size < 0.06 * 2**20
+    assert pack(pairs, packed, megabytes=0.05) == packed.stat().st_size < 0.06 * 2**20
 
 
 @pytest.mark.parametrize("name", ["facevid2vid-fast", "facevid2vid-fast-gpu"])

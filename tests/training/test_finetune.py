@@ -61,7 +61,7 @@ def recipe(tmp_path: Path, weights: Path) -> Path:
 def finetune(work: Path, recipe: Path, output: Path) -> int:
     video = work.with_name("me.mp4")
     return main([
-        "finetune", str(video), "-o", str(output), "--work", str(work), "--recipe", str(recipe),
+        "finetune", str(video), "-o", str(output), "--keep", str(work), "--recipe", str(recipe),
         "--device", "cpu", "--threads", "1", "--progress", "none",
     ])  # fmt: skip
 

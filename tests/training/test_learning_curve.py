@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from spoken import corpora, stretch
 
+from speech2face.__main__ import main
 from speech2face.evaluation.speech import learning_curve as curve
 from speech2face.evaluation.tables import Cell
 from speech2face.training.speech.recipe import Recipe
@@ -94,13 +95,13 @@ def test_the_command_writes_the_curve_and_goes_on_where_it_was(tmp_path: Path):
     recipe, out = tmp_path / "tiny.toml", tmp_path / "out"
     recipe.write_text(TINY, encoding="utf-8")
     command = [
-        "--prepared", str(corpora(tmp_path / "prepared")), "--out", str(out),
-        "--recipe", str(recipe), "--steps", "2", "--only", "people",
+        "evaluate", "learning-curve", "--prepared", str(corpora(tmp_path / "prepared")),
+        "-o", str(out), "--recipe", str(recipe), "--steps", "2", "--only", "people",
     ]  # fmt: skip
 
-    curve.main(command)
+    assert main(command) == 0
     first = {path: path.read_bytes() for path in out.rglob("*.safetensors")}
-    curve.main(command)
+    assert main(command) == 0
 
     rows = json.loads((out / "learning_curve.json").read_text(encoding="utf-8"))["rows"]
     assert [(one["trial"], one["people"]) for one in rows] == [("everybody", 2), ("people 1", 1)]

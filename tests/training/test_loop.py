@@ -209,7 +209,7 @@ def test_losses_that_are_not_finite_end_the_run_and_keep_the_checkpoint(tmp_path
 def test_a_damaged_checkpoint_is_named(tmp_path: Path, content: bytes):
     (tmp_path / "checkpoint.pt").write_bytes(content)
 
-    with pytest.raises(WeightsError, match="delete it or give another --out"):
+    with pytest.raises(WeightsError, match="delete it or give another --output"):
         run(Line(), CONFIG, tmp_path, device="cpu")
 
 

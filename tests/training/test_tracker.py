@@ -9,6 +9,7 @@ import torch
 
 from speech2face.checkpoints.store import manifest, read_weights
 from speech2face.errors import InputError
+from speech2face.evaluation.tracker import Row, compare
 from speech2face.face.mirror import MIRROR
 from speech2face.face.normalize import Head
 from speech2face.face.rig import load_rig
@@ -18,7 +19,6 @@ from speech2face.synthesis.neutral import read_picture
 from speech2face.training.loop.loop import run
 from speech2face.training.tracker.augment import bend, photograph
 from speech2face.training.tracker.data import Batch, TrackerData, normalize_points
-from speech2face.training.tracker.evaluate import Row, compare
 from speech2face.training.tracker.labels import (
     Sample,
     _spread,
@@ -26,7 +26,7 @@ from speech2face.training.tracker.labels import (
     label_folder,
     portrait_samples,
 )
-from speech2face.training.tracker.task import TrackerRecipe, TrackerTask, export, part_loss
+from speech2face.training.tracker.task import TrackerRecipe, TrackerTask, part_loss, ship
 
 TINY = TrackerRecipe(
     steps=4, cooldown=2, every=2, faces=4, mouths=3, eyes=3, shapes=12, bfloat16=()
@@ -225,12 +225,12 @@ def test_what_was_learnt_ships_as_the_tracker(samples: list[Sample], tmp_path: P
     learnt = toy_network()
     learnt.load_state_dict(read_weights(weights)[0])
 
-    export(weights, tmp_path, "command")
+    ship(weights, tmp_path)
 
     tensors, config = read_weights(tmp_path / "tracker.safetensors")
     again = toy_network()
     again.load_state_dict(tensors)
-    assert manifest(tmp_path)["tracker"].command == "command"
+    assert manifest(tmp_path)["tracker"].command.startswith("speech2face train tracker.toml")
     assert config["face"]["points"] == 478
     assert config["pixel_centres"]
     image = torch.rand(1, 3, 32, 32)

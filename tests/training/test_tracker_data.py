@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from speech2face.evaluation.tracker import evaluate
 from speech2face.face.rig import load_rig
 from speech2face.generators.warp.latents import unpack
 from speech2face.training.tracker.animate import (
@@ -14,9 +15,7 @@ from speech2face.training.tracker.animate import (
     animated_samples,
     draw_latents,
 )
-from speech2face.training.tracker.evaluate import evaluate
 from speech2face.training.tracker.labels import clip_samples, label_folder, portrait_samples
-from speech2face.training.tracker.task import main
 
 DATA = os.environ.get("SPEECH2FACE_DATA")
 
@@ -100,10 +99,3 @@ def test_the_tracker_beats_the_mean_face_on_people_it_never_saw(folder: Path) ->
     lips = {row[1].strip(): float(row[3]) for row in cells[2:]}
     assert lips["tracker"] < min(2, lips["mean face on the detector's points"])
     assert "tracker, following" in report
-
-
-def test_the_command_names_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["train"])
-
-    assert "--data" in capsys.readouterr().err

@@ -183,7 +183,7 @@ def test_a_bad_recipe_ends_with_one_line(
         ({"data": "empty"}, 4, "holds no prepared speech"),
         ({"ship": "nowhere"}, 4, "create it first"),
         ({"device": "cuda:7"}, 8, "cuda:7"),
-        ({"checkpoint": "damaged"}, 6, "delete it or give another --out"),
+        ({"checkpoint": "damaged"}, 6, "delete it or give another --output"),
     ],
 )
 def test_bad_input_ends_with_one_line_and_its_status(

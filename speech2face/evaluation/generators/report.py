@@ -1,19 +1,14 @@
-"""`speech2face evaluate generators`: tables on held-out people, and blind sheets for the eye.
+"""Tables on held-out people: how near generators come to frames whose truth is known.
 
-`table` lets generators redraw frames whose truth is known; `sheets` shows two generators side by
-side in an order that only the key file knows; `turns` shows how each keeps a person who turns.
-The judge is a face landmarker task file that the user brings (as for `evaluate video`); the
-identity network is brought as well (`--identity`, see `evaluation.identity`), its columns stay
-empty without it.
+The judge is a face landmarker task file that the user brings; the identity network is brought as
+well (see `evaluation.generators.identity`), its columns stay empty without it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
-import typer
 
 from speech2face.errors import InputError
 from speech2face.evaluation.generators import cases as generator_cases
@@ -21,9 +16,7 @@ from speech2face.evaluation.generators.cases import Case
 from speech2face.evaluation.generators.identity import IdentityJudge
 from speech2face.evaluation.generators.measures import Bench, paired_table, score_table
 from speech2face.evaluation.generators.rows import rows_of
-from speech2face.evaluation.generators.stage import Stage
-from speech2face.evaluation.material import held_out_clips, measured_portraits, sheet_portraits
-from speech2face.evaluation.options import Data, People, Teacher, load_judge
+from speech2face.evaluation.material import held_out_clips, measured_portraits
 from speech2face.evaluation.tables import Cell, Table
 from speech2face.face.track import FaceTracker
 from speech2face.synthesis.pairs import list_identities
@@ -42,76 +35,8 @@ _NOTES = {
     "heads": "Rendered heads of held-out identities with exact meshes, 256 px.",
 }
 
-Work = Annotated[Path, typer.Option(help="Where tracked frames, tables and sheets are kept.")]
-Names = Annotated[
-    list[str] | None, typer.Option("--generator", help="A generator; may be repeated.")
-]
-Identity = Annotated[
-    Path | None, typer.Option(help="Folder `model` of npm's @vladmandic/face-api.")
-]
-Size = Annotated[int | None, typer.Option(help="Side of the crop in pixels.")]
-Count = Annotated[int, typer.Option(min=1, help="Clips, portraits or heads, at most.")]
 
-app = typer.Typer(
-    help="Compare generators on held-out people.", no_args_is_help=True, add_completion=False,
-    pretty_exceptions_enable=False,
-)  # fmt: skip
-
-
-@app.command()
-def table(
-    data: Data, work: Work, names: Names = None,
-    group: Annotated[str, typer.Option(help="real, animated or heads.")] = "real",
-    heads: Annotated[Path | None, typer.Option(help="Folder of rendered heads.")] = None,
-    teacher: Teacher = None, identity: Identity = None, count: Count = 24,
-) -> None:  # fmt: skip
-    """Redraw frames whose truth is known, and measure how near each generator comes."""
-    cases = cases_of(group, data, work, count, heads)
-    bench = Bench(
-        load_judge(data, teacher),
-        None if identity is None else IdentityJudge.from_face_api(identity),
-    )
-    tables = compare(group, cases, names or ["warp"], bench, identified=identity is not None)
-    publish(work, *tables)
-
-
-@app.command()
-def sheets(
-    data: Data, work: Work, names: Names = None,
-    sound: Annotated[list[Path] | None, typer.Option("--sound", help="May be repeated.")] = None,
-    people: People = 12,
-    size: Size = None,
-    seed: Annotated[int, typer.Option(help="Decides who is A.")] = 0,
-) -> None:  # fmt: skip
-    """Two generators side by side without their names; key.json tells which is which."""
-    sounds = sound or [clip.video for clip in held_out_clips(data, 2)]
-    portraits = [row.portrait for row in sheet_portraits(data)[:people]]
-    studio = Stage(work, _two(names), size)
-    for path in portraits:
-        for each in sounds:
-            studio.sheet(path, each, seed)
-            typer.echo(f"  {path.stem} {each.stem}", err=True)
-    typer.echo(f"{len(portraits) * len(sounds)} sheets in {studio.folder}, key.json beside them")
-
-
-@app.command()
-def turns(
-    data: Data, work: Work, names: Names = None, identity: Identity = None, teacher: Teacher = None,
-    people: People = 12,
-    size: Size = None,
-) -> None:  # fmt: skip
-    """Heads that turn by 20 degrees to both sides, and how far the person stays the same."""
-    studio = Stage(work, names or ["warp"], size)
-    judges = None
-    if identity is not None:
-        judges = load_judge(data, teacher), IdentityJudge.from_face_api(identity)
-    kept = [studio.turn(row.portrait, judges) for row in sheet_portraits(data)[:people]]
-    found = turn_table([row for rows in kept for row in rows])
-    found.write(work)
-    typer.echo(found.markdown())
-
-
-def _two(names: Sequence[str] | None) -> tuple[str, str]:
+def two(names: Sequence[str] | None) -> tuple[str, str]:
     """Take the names of two generators.
 
     Raises:
@@ -162,9 +87,18 @@ def turn_table(rows: Sequence[Mapping[str, Cell]]) -> Table:
 
 
 def compare(
-    group: str, cases: Iterator[Case], names: Sequence[str], bench: Bench, *, identified: bool
-) -> tuple[Table, Table, Table]:
+    group: str, cases: Iterator[Case], names: Sequence[str], bench: Bench, *, identified: bool,
+    tell: Callable[[str], None],
+) -> tuple[Table, Table, Table]:  # fmt: skip
     """Draw and measure every case with every row.
+
+    Args:
+        group: One of `GROUPS`.
+        cases: Frames whose truth is known.
+        names: Of the generators.
+        bench: Measures.
+        identified: The bench has an identity network.
+        tell: Called with the name of each case that is done.
 
     Returns:
         The table to read, the same as plain numbers, and the paired comparison.
@@ -174,7 +108,7 @@ def compare(
     for case in cases:
         for row in rows:
             scores[row.name].append(bench(case, row(case)))
-        typer.echo(f"  {case.name}", err=True)
+        tell(case.name)
     judge = (
         IdentityJudge.name if identified else "none given (--identity), so its columns are empty"
     )
@@ -191,11 +125,11 @@ def compare(
     )
 
 
-def publish(work: Path, readable: Table, plain: Table, paired: Table) -> None:
-    """Print the tables and keep them as Markdown and JSON."""
+def keep(work: Path, readable: Table, plain: Table, paired: Table) -> str:
+    """Keep the tables as Markdown and JSON; return the Markdown."""
     work.mkdir(parents=True, exist_ok=True)
     text = readable.markdown() + "\n" + paired.markdown()
     (work / f"{readable.name}.md").write_text(text, encoding="utf-8")
     (work / f"{plain.name}.json").write_text(plain.json(), encoding="utf-8")
     (work / f"{paired.name}.json").write_text(paired.json(), encoding="utf-8")
-    typer.echo(text)
+    return text

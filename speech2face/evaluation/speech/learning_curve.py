@@ -3,18 +3,16 @@
 Short trainings, alike but for one thing, each scored on the recipe's held-out clips; the curve over
 the number of people says how many more an error for people never heard would ask for:
 
-    python -m speech2face.evaluation.speech.learning_curve --prepared P --data D --out O
+    speech2face evaluate learning-curve --prepared P --data D -o O
 
 Each training lies in a folder of its own below O; the same command goes on where it was stopped.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from speech2face.evaluation.speech.rows import SEEN, UNSEEN, align_of, speak
 from speech2face.evaluation.speech.scores import closure_frames, row_of, score
@@ -255,31 +253,26 @@ def write(found: list[dict[str, Cell]], steps: int, out: Path) -> Table:
     return table
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, score, and write the table after every training.
+def study(
+    prepared: Path,
+    data: Path | None,
+    out: Path,
+    recipe: Path | None,
+    steps: int,
+    studies: Sequence[str],
+) -> Iterator[Table]:
+    """Train and score the trials of some studies; write and yield the table after each of them.
 
     Args:
-        arguments: Of the command; None: sys.argv.
+        prepared: Folder of the prepared corpora.
+        data: Folder that holds grid/, for the word times; None leaves the closures out.
+        out: Folder of the trainings and the table.
+        recipe: What the trials are short versions of; None: the shipped one.
+        steps: Of each training.
+        studies: Some of `STUDIES`.
     """
-    parser = argparse.ArgumentParser(prog=f"python -m speech2face.evaluation.{NAME}")
-    parser.add_argument("--prepared", type=Path, required=True, help="prepared corpora")
-    parser.add_argument("--data", type=Path, help="folder that holds grid/, for word times")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the trainings")
-    parser.add_argument("--recipe", type=Path, default=_RECIPE, help="the shipped one otherwise")
-    parser.add_argument("--steps", type=int, default=600, help="of each training")
-    parser.add_argument("--only", nargs="+", choices=STUDIES, default=STUDIES, help="studies")
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    options.out.mkdir(parents=True, exist_ok=True)
-    found: list[dict[str, Cell]] = []
-    for row in rows(
-        options.prepared, options.data, options.out, read_recipe(options.recipe), options.steps,
-        options.only,
-    ):  # fmt: skip
-        found.append(row)
-        table = write(found, options.steps, options.out)
-        print(table.markdown(), flush=True)  # noqa: T201 - the command's result
-
-
-if __name__ == "__main__":
-    main()
+    out.mkdir(parents=True, exist_ok=True)
+    scored_rows: list[dict[str, Cell]] = []
+    for row in rows(prepared, data, out, read_recipe(recipe or _RECIPE), steps, studies):
+        scored_rows.append(row)
+        yield write(scored_rows, steps, out)

@@ -7,13 +7,10 @@ measure what they claim; a table says whether they do. Others say what was asked
 reached, what streaming changes, what noise does, and what the sync network can tell.
 """
 
-import argparse
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from speech2face import landmarks, timing
 from speech2face.errors import InputError
@@ -244,14 +241,17 @@ def write(case: Case, found: list[Table], out: Path) -> Path:
     return path
 
 
-def draw(case: Case, count: int, generator: str, out: Path | None) -> None:
-    """Draw clips beside their recordings; see `speech_sheet`.
+def draw(case: Case, count: int, generator: str, out: Path | None) -> list[Path]:
+    """Draw clips beside their recordings (see `sheet`); return the sheets.
 
     Raises:
         InputError: It is not said where the recordings are, or where the sheets go.
     """
     if out is None or case.data is None:
-        msg = "sheets need --data and --out; expected the folder that holds grid/, and one for them"
+        msg = (
+            "sheets need --data and --output; expected the folder that holds grid/, and one for "
+            "them"
+        )
         raise InputError(msg)
     from speech2face.evaluation.speech.sheet import (  # noqa: PLC0415 - loads the whole pipeline
         choose,
@@ -263,65 +263,4 @@ def draw(case: Case, count: int, generator: str, out: Path | None) -> None:
     recipe = read_recipe(case.recipe) if case.recipe else Recipe()
     clips = choose(material(case, recipe)[1], count)
     parts = Speech2Face.from_pretrained("cpu").parts(Settings(generator=generator))
-    written = write_sheets(parts, load_stage(case.weights), clips, case.data, out)
-    print("\n".join(map(str, written)))  # noqa: T201 - the command's result
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the tables, write them as Markdown and JSON, draw the sheets.
-
-    Args:
-        arguments: What stands behind `speech2face evaluate speech2landmarks`; None: sys.argv.
-    """
-    parser = argparse.ArgumentParser(
-        prog="speech2face evaluate speech2landmarks",
-        description="Score Speech2Landmarks on held-out GRID clips.",
-    )
-    parser.add_argument("--data", type=Path, help="folder that holds grid/ and models/")
-    parser.add_argument("--prepared", type=Path, help="prepared corpora; made if absent")
-    parser.add_argument(
-        "--recipe", type=Path, help="what is held out; the shipped recipe otherwise"
-    )
-    parser.add_argument("--weights", type=Path, help="a weight file; the shipped one otherwise")
-    parser.add_argument("--sync-weights", type=Path, help="likewise, of the sync network")
-    parser.add_argument(
-        "--other", type=Path, action="append", default=[],
-        help="weights of a network with another look-ahead, to compare with",
-    )  # fmt: skip
-    parser.add_argument(
-        "--languages", action="store_true", help="score synthetic voices too (needs [train])"
-    )
-    parser.add_argument(
-        "--in-time", action="store_true",
-        help="move the real lips by the lag that was measured for each clip",
-    )  # fmt: skip
-    parser.add_argument(
-        "--natural-only", action="store_true", help="score natural speech alone (needs --data)"
-    )
-    parser.add_argument("--out", type=Path, help="folder for the tables, the plot and the sheets")
-    parser.add_argument(
-        "--sheets", type=int, default=0, metavar="N",
-        help="instead of the tables: draw N clips beside their recordings, frame by frame",
-    )  # fmt: skip
-    parser.add_argument("--generator", default="warp", help="who draws the sheets")
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    if options.prepared is None and not options.natural_only:
-        parser.error("--prepared is missing; expected the folder that speech2face prepare wrote")
-    case = Case(
-        prepared=options.prepared or Path(), natural_only=options.natural_only,
-        data=options.data, weights=options.weights,
-        sync_weights=options.sync_weights, others=tuple(options.other), recipe=options.recipe,
-        languages=options.languages, in_time=options.in_time,
-    )  # fmt: skip
-    if options.sheets:
-        draw(case, options.sheets, options.generator, options.out)
-        return
-    found = tables(case)
-    print("\n".join(table.markdown() for table in found))  # noqa: T201 - the command's result
-    if options.out is not None:
-        write(case, found, options.out)
-
-
-if __name__ == "__main__":
-    main()
+    return list(write_sheets(parts, load_stage(case.weights), clips, case.data, out))

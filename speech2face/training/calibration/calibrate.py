@@ -37,10 +37,10 @@ from speech2face.generators.facevid2vid.drive_network import (
 from speech2face.generators.facevid2vid.extractor import KeypointExtractor, load_extractor
 from speech2face.generators.facevid2vid.network import HeadPose
 from speech2face.generators.warp.generator import WarpGenerator
+from speech2face.progress import Counted, ignore
 from speech2face.training.calibration.fit import (
     CalibrationPlan,
     Rows,
-    Told,
     errors_of,
     measure,
     predict,
@@ -111,7 +111,7 @@ def calibrate(
     device: torch.device,
     *,
     plan: CalibrationPlan | None = None,
-    told: Told | None = None,
+    told: Counted | None = None,
 ) -> Calibrated:
     """Fit a network to imported weights and store it beside them.
 
@@ -161,11 +161,11 @@ def fit(
     speech: Speech,
     *,
     plan: CalibrationPlan | None = None,
-    told: Told | None = None,
+    told: Counted | None = None,
 ) -> Calibrated:
     """Fit a network to a motion extractor."""
     plan = plan or CalibrationPlan()
-    say = told or _silent
+    say = told or ignore
     rng = np.random.default_rng(plan.seed)
     rig = load_rig()
     motions = [plan_motion(rig, portrait, speech, plan.motion, rng) for portrait in portraits]
@@ -250,9 +250,5 @@ def _roles(kind: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return role
 
 
-def _say_from(say: Told, before: int, total: int, done: int) -> None:
+def _say_from(say: Counted, before: int, total: int, done: int) -> None:
     say(before + done, total, "looking")
-
-
-def _silent(done: int, total: int, doing: str) -> None:
-    del done, total, doing

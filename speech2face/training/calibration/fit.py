@@ -14,10 +14,8 @@ from torch import Tensor
 from speech2face.generators.facevid2vid.drive import keypoint_motion
 from speech2face.generators.facevid2vid.drive_network import ANGLES, EYES, Landmarks2Keypoints
 from speech2face.generators.facevid2vid.generator import KeypointExtractor, SourceFace
+from speech2face.progress import Counted
 from speech2face.training.calibration.motion import MotionPlan
-
-Told = Callable[[int, int, str], None]
-"""Told how many of how many frames and steps are done, and what is being done."""
 
 _RIDGES = (1e-3, 1e-2, 1e-1, 1.0)
 """Prices of a weight that are tried, as shares of the mean square of what it weighs."""
@@ -124,7 +122,7 @@ def train(
     extractor: KeypointExtractor,
     rows: Sequence[Rows],
     plan: CalibrationPlan,
-    told: Told,
+    told: Counted,
 ) -> None:
     """Train what the linear maps leave; the state that suits unseen rows best is kept.
 

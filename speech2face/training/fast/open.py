@@ -51,6 +51,6 @@ _ROW = {
         "and MakeHuman assets (CC0); GRID meshes by MediaPipe's face landmarker (Apache-2.0)"
     ),
     "command": (
-        "speech2face synthesize; speech2face train facevid2vid-fast.toml --data PAIRS --out RUN"
+        "speech2face synthesize; speech2face train facevid2vid-fast.toml --data PAIRS -o RUN"
     ),
 }

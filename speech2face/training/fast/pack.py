@@ -1,20 +1,19 @@
 """Training pairs in one small file, to carry them to a machine that has a GPU for half an hour.
 
-    python -m speech2face.training.fast.pack pack PAIRS pairs.pack --megabytes 60
-    python -m speech2face.training.fast.pack unpack pairs.pack PAIRS
+    speech2face pairs pack PAIRS -o pairs.pack --megabytes 60
+    speech2face pairs unpack pairs.pack -o PAIRS
 
 Frames travel as JPEG, meshes as half floats; flow and visibility, which would be most of the bytes,
 stay behind: with that much more compute the pictures themselves teach the flow.
 """
 
 from pathlib import Path
-from typing import Annotated
 
 import cv2
 import numpy as np
-import typer
 
 from speech2face.errors import InputError
+from speech2face.media.output import atomic_output
 from speech2face.synthesis.pairs import (
     KINDS,
     IdentityFrames,
@@ -25,40 +24,38 @@ from speech2face.synthesis.pairs import (
 )
 
 _QUALITY = 93
-_MEGABYTE = 1 << 20
-
-app = typer.Typer(
-    help="Carry training pairs in one file.", no_args_is_help=True, add_completion=False,
-    pretty_exceptions_enable=False,
-)  # fmt: skip
+MEGABYTE = 1 << 20
 
 
-@app.command()
-def pack(
-    pairs: Path,
-    file: Path,
-    megabytes: Annotated[float, typer.Option(help="Size of the file, at most.")] = 60.0,
-    held_out: Annotated[int, typer.Option(help="Held-out identities of each kind.")] = 8,
-) -> None:
-    """Put identities of every kind into one file, as many as fit, the same bytes for each kind."""
+def pack(pairs: Path, file: Path, *, megabytes: float = 60.0, held_out: int = 8) -> int:
+    """Put identities of every kind into one file, as many as fit, the same bytes for each kind.
+
+    Args:
+        pairs: Folder of folders of identities.
+        file: The file, which appears whole or not at all.
+        megabytes: Its size, at most.
+        held_out: Held-out identities of each kind.
+
+    Returns:
+        The file's size in bytes.
+    """
     kinds = [kind for kind in KINDS if any((pairs / kind).glob("*.npz"))]
     arrays: dict[str, np.ndarray] = {}
     for kind in kinds:
-        left = megabytes * _MEGABYTE / len(kinds)
+        left = megabytes * MEGABYTE / len(kinds)
         for number, path in enumerate(_spread(pairs / kind, held_out)):
             small = _small(read_identity(path))
             left -= sum(values.nbytes + 300 for values in small.values())
             if left < 0:
                 break
             arrays |= {f"{kind}/{number}/{name}": values for name, values in small.items()}
-    with file.open("wb") as opened:
+    with atomic_output(file, overwrite=True) as partial, partial.open("wb") as opened:
         np.savez(opened, **arrays)  # pyright: ignore[reportArgumentType]
-    typer.echo(f"{file}: {file.stat().st_size / _MEGABYTE:.1f} MiB")
+    return file.stat().st_size
 
 
-@app.command()
-def unpack(file: Path, pairs: Path) -> None:
-    """Write the identities of a packed file as `synthesis.pairs` does."""
+def unpack(file: Path, pairs: Path) -> int:
+    """Write the identities of a packed file as `synthesis.pairs` does; return how many."""
     with np.load(file) as arrays:
         names = sorted({name.rpartition("/")[0] for name in arrays.files})
         for name in names:
@@ -74,7 +71,7 @@ def unpack(file: Path, pairs: Path) -> None:
                 meshes=one["mesh"].astype(np.float32),
             )  # fmt: skip
             write_identity(pairs / kind / f"{name.replace('/', '_')}.npz", sample)
-    typer.echo(f"{pairs}: {len(names)} identities")
+    return len(names)
 
 
 def _spread(folder: Path, held_out: int) -> list[Path]:
@@ -113,7 +110,3 @@ def _decoded(code: np.ndarray) -> np.ndarray:
         msg = "a frame of the packed file does not decode; expected a whole file, carry it again"
         raise InputError(msg)
     return np.ascontiguousarray(picture[..., ::-1])
-
-
-if __name__ == "__main__":
-    app()

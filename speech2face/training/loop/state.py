@@ -158,7 +158,7 @@ class RunState:
             msg = (
                 f"{path} does not continue this training "
                 f"({reason[0] if reason else type(error).__name__}); expected a checkpoint of the "
-                "same recipe; delete it or give another --out"
+                "same recipe; delete it or give another --output"
             )
             raise WeightsError(msg) from error
 

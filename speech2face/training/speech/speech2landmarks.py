@@ -238,6 +238,6 @@ _ROW = {
     ),
     "command": (
         "speech2face prepare --corpora DIR -o PREPARED; "
-        "speech2face train speech2landmarks.toml --data PREPARED --out run"
+        "speech2face train speech2landmarks.toml --data PREPARED -o run"
     ),
 }

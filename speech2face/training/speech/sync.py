@@ -325,5 +325,5 @@ _ROW = {
         "GRID audiovisual corpus (CC BY 4.0; Cooke, Barker, Cunningham, Shao 2006) labelled by "
         "MediaPipe's face landmarker (Apache-2.0); rest faces of SFHQ-T2I portraits (MIT)"
     ),
-    "command": "speech2face train sync.toml --data PREPARED --out DIR",
+    "command": "speech2face train sync.toml --data PREPARED -o DIR",
 }

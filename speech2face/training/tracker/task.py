@@ -1,12 +1,10 @@
-"""Train the face tracker: `python -m speech2face.training.tracker.task train --data DIR ...`.
+"""The face tracker's training: `speech2face train tracker.toml --data DATA -o RUN`.
 
 The first run lets the face-mesh teacher label the data (`labels`); then the three networks
 learn together from augmented cuts (`data`). A run goes on where the last one stopped.
-`evaluate` measures a weight file on people that training never saw (`evaluate`).
+`speech2face evaluate tracker` measures on people that training never saw.
 """
 
-import argparse
-import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,15 +14,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from speech2face import landmarks
-from speech2face.checkpoints.store import read_weights, ship, write_weights
+from speech2face.checkpoints import store
+from speech2face.checkpoints.store import read_weights, write_weights
 from speech2face.face.regions import MOUTH_POINTS
 from speech2face.face.teacher import TASK
 from speech2face.models.tracker import ShapeRegressor, TrackerNetwork
 from speech2face.training.loop.config import LoopConfig
-from speech2face.training.loop.loop import run
 from speech2face.training.tracker.animate import animate_portraits, animated_samples
 from speech2face.training.tracker.data import Batch, TrackerData
-from speech2face.training.tracker.evaluate import evaluate
 from speech2face.training.tracker.labels import (
     Sample,
     clip_samples,
@@ -34,8 +31,6 @@ from speech2face.training.tracker.labels import (
 
 FILE = "tracker.safetensors"
 """Name of the weight file."""
-_COOLDOWN = 0.3
-"""Share of the steps, at the end, in which the learning rate falls."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,9 +172,20 @@ def _point_weights(part: str) -> Float[Tensor, " points"]:
     return weights / weights.mean()
 
 
-def export(weights: Path, folder: Path, command: str) -> Path:
-    """Enter trained weights into a pretrained folder, with the command that made them."""
-    return ship(folder, "tracker", *read_weights(weights), row=_ROW | {"command": command})
+def open_task(recipe: TrackerRecipe, data: Path, out: Path) -> TrackerTask:
+    """Label what has no labels yet, read everything that training may see, and build the task.
+
+    Args:
+        recipe: Everything that decides the run.
+        data: Folder with portraits/, grid/ and models/.
+        out: The run's folder, whose labels/ keeps what the teacher said.
+    """
+    return TrackerTask(load_samples(data, out, recipe), recipe)
+
+
+def ship(weights: Path, pretrained: Path) -> Path:
+    """Enter weights that the loop wrote into a pretrained folder."""
+    return store.ship(pretrained, "tracker", *read_weights(weights), row=_ROW)
 
 
 _ROW = {
@@ -187,37 +193,5 @@ _ROW = {
     "licence": "MIT",
     "trained_on": "SFHQ-T2I portraits (MIT) and GRID video (CC BY 4.0), labelled by "
     "MediaPipe's face landmarker (Apache-2.0)",
+    "command": "speech2face train tracker.toml --data DATA -o RUN --ship pretrained",
 }
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run `train`, `export` or `evaluate` from a shell."""
-    parser = argparse.ArgumentParser(prog="python -m speech2face.training.tracker.task")
-    parser.add_argument("action", choices=["train", "export", "evaluate"])
-    parser.add_argument("--data", type=Path, required=True, help="folder with portraits/ and grid/")
-    parser.add_argument("--work", type=Path, required=True, help="labels and checkpoints")
-    parser.add_argument("--output", type=Path, default=Path("pretrained"))
-    parser.add_argument("--steps", type=int, default=TrackerRecipe.steps)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--bfloat16", action=argparse.BooleanOptionalAction, default=True)
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.set_num_threads(options.threads)
-    if options.action == "evaluate":
-        print(evaluate(options.data, options.work / "labels", options.data / TASK))  # noqa: T201 - the result
-        return
-    weights = options.work / FILE
-    if options.action == "train":
-        recipe = TrackerRecipe(
-            steps=options.steps,
-            cooldown=round(_COOLDOWN * options.steps),
-            bfloat16=("cpu",) if options.bfloat16 else (),
-        )
-        samples = load_samples(options.data, options.work, recipe)
-        weights = run(TrackerTask(samples, recipe), recipe, options.work, device="cpu")
-    made_by = "python -m speech2face.training.tracker.task train --data DIR --work DIR"
-    export(weights, options.output, f"{made_by} --steps {options.steps}")
-
-
-if __name__ == "__main__":
-    main()

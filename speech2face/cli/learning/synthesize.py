@@ -33,7 +33,7 @@ def synthesize(
             help="Folder with ict_facekit/, makehuman_cc0/ and models/, or portraits/, or grid/."
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the pairs.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the pairs.")],
     count: Annotated[
         int | None,
         typer.Option(help="Identities at most; without it all, or 500 rendered ones.", min=1),
@@ -54,14 +54,14 @@ def synthesize(
     One npz file a person, whole or absent; the same seed gives the same files. What is there
     already is not made again, so that an interrupted run goes on.
 
-    speech2face synthesize heads --data data/ --out pairs/heads --count 500
+    speech2face synthesize heads --data data/ -o pairs/heads --count 500
 
-    speech2face synthesize portraits --data data/ --out pairs/portraits --workers 4
+    speech2face synthesize portraits --data data/ -o pairs/portraits --workers 4
     """
     from speech2face.synthesis.engine import Order
     from speech2face.synthesis.engine import synthesize as make
 
     order = Order(kind=kind.value, data=data, seed=seed, tracks=tracks)
     with counting(progress, kind.value) as report:
-        made = make(order, out, count=count, workers=workers, report=report)
-    typer.echo(f"{out}: {made} identities")
+        made = make(order, output, count=count, workers=workers, report=report)
+    typer.echo(f"{output}: {made} identities")

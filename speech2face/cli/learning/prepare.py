@@ -11,7 +11,7 @@ from speech2face.cli import options
 from speech2face.cli.progress import counting
 
 if TYPE_CHECKING:
-    from speech2face.training.speech.talking_videos import Prepared
+    from speech2face.jobs.prepare import PreparedVideo
 
 _SOME_FAILED = 9
 
@@ -78,8 +78,8 @@ def prepare(
         torch.set_num_threads(threads)
     if corpora is not None:
         _corpora(corpora, output, [one.value for one in only or Corpus], recipe)
-    if videos and prepare_videos(videos, output, speaker, device, progress, lag=lag):
-        raise typer.Exit(_SOME_FAILED)
+    if videos:
+        _videos(videos, output, device, progress, speaker=speaker, lag=lag)
 
 
 def _corpora(data: Path, output: Path, names: Sequence[str], recipe: str) -> None:
@@ -91,44 +91,32 @@ def _corpora(data: Path, output: Path, names: Sequence[str], recipe: str) -> Non
         typer.echo(f"{name}: {count}")
 
 
-def prepare_videos(
-    videos: Sequence[Path],
-    output: Path,
-    speaker: str | None,
-    device: str,
-    progress: options.ProgressKind,
-    *,
-    lag: bool,
-) -> int:
-    """Prepare videos one after the other; give how many could not be used."""
+def _videos(
+    videos: Sequence[Path], output: Path, device: str, progress: options.ProgressKind, *,
+    speaker: str | None, lag: bool,
+) -> None:  # fmt: skip
+    """Prepare videos.
+
+    Raises:
+        Exit: Some could not be used.
+    """
     from speech2face import devices
-    from speech2face.errors import Speech2FaceError
-    from speech2face.face.track import FaceTracker
-    from speech2face.training.speech.lateness import Lateness
-    from speech2face.training.speech.talking_videos import known, prepare_video
+    from speech2face.jobs.prepare import prepare_videos
 
-    tracker = FaceTracker.from_pretrained(devices.resolve(device))
-    lateness = Lateness() if lag else None
-    failed = 0
-    for number, video in enumerate(videos, 1):
-        facts = known(video, output)
-        if facts is not None:
-            typer.echo(f"{video}: there already, {_told(facts)}")
-            continue
-        try:
-            with counting(progress, f"{video.name} ({number} of {len(videos)})") as tell:
-                facts = prepare_video(
-                    video, output, tracker, speaker=speaker, lateness=lateness,
-                    follow=lambda done, total: tell(done, total, "frames"),
-                )  # fmt: skip
-        except Speech2FaceError as error:
-            failed += 1
-            typer.echo(f"speech2face: {error}; passed over", err=True)
-            continue
-        typer.echo(f"{video}: {_told(facts)}")
-    return failed
+    failed = False
+    with counting(progress, "prepare") as report:
+        for video in prepare_videos(
+            videos, output, devices.resolve(device), speaker=speaker, lag=lag, progress=report
+        ):
+            show(video)
+            failed |= video.facts is None
+    if failed:
+        raise typer.Exit(_SOME_FAILED)
 
 
-def _told(facts: "Prepared") -> str:
-    late = f", sound {facts.late * 40:+.0f} ms late" if facts.late else ""
-    return f"{facts.seconds:.1f} s in {facts.pieces} pieces, {facts.left_out:.1f} s left out{late}"
+def show(video: "PreparedVideo") -> None:
+    """Say what became of a video."""
+    if video.facts is None:
+        typer.echo(f"speech2face: {video.line()}", err=True)
+    else:
+        typer.echo(video.line())

@@ -21,8 +21,9 @@ def train(
     data: Annotated[
         Path, typer.Option(help="Folder of the prepared material (see speech2face prepare).")
     ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for checkpoint, log, curves and weights.")
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Folder for checkpoint, log, curves and weights."),
     ],
     ship: Annotated[
         Path | None,
@@ -34,7 +35,7 @@ def train(
                      min=0.0),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume/--anew", help="Go on from the checkpoint in --out, if any.")
+        bool, typer.Option("--resume/--anew", help="Go on from the checkpoint in --output, if any.")
     ] = True,
     threads: options.Threads = None,
     device: options.Device = "auto",
@@ -42,8 +43,8 @@ def train(
 ) -> None:  # fmt: skip
     """Train a network as RECIPE says, or go on with a training that was stopped.
 
-    In --out: checkpoint.pt (written whole or not at all), log.jsonl, curves.png, previews/, and the
-    weights, which are running means. With the extra train also tensorboard/.
+    In --output: checkpoint.pt (written whole or not at all), log.jsonl, curves.png, previews/, and
+    the weights, which are running means. With the extra train also tensorboard/.
 
     speech2face train speech2landmarks.toml --data prepared/ -o run/
 
@@ -65,7 +66,7 @@ def train(
     if ship is not None and not ship.is_dir():
         msg = f"the folder {ship} to ship to does not exist; create it first"
         raise InputError(msg)
-    task = training.open(data)
+    task = training.open(data, output)
     first = among_ranks().first
     reached = training.config.steps
     with counting(progress if first else options.ProgressKind.NONE, "train") as tell:
@@ -76,7 +77,7 @@ def train(
             tell(state.step, state.steps, state.words)
 
         weights = run(
-            task, training.config, out, device=device, minutes=minutes, resume=resume,
+            task, training.config, output, device=device, minutes=minutes, resume=resume,
             report=report,
         )  # fmt: skip
     if not first:

@@ -1,0 +1,1 @@
+"""Commands that make material and weights."""
