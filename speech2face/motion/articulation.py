@@ -11,15 +11,18 @@ from jaxtyping import Float
 
 from speech2face import landmarks
 
-WIDTH = 4.4
+WIDTH = 5.0
 """Of everything across: the corners come together and part."""
-GAP = 1.2
+_NARROWEST, _WIDEST = 0.09, 0.15
+"""Eye distances by which a mouth narrows and widens at most: narrower ones would tear the lips of a
+portrait that smiles."""
+GAP = 1.4
 """Of the lips' gap."""
 _UPPER = 1.8
 """Of the upper lip up and down; the lower lip follows it by the gap."""
 _CORNERS = 2.2
 """Of the corners up and down."""
-_JAW = 1.9
+_JAW = 1.6
 """Of the jaw line, down and forwards."""
 _DEPTH = 1.8
 """Of the lips forwards."""
@@ -38,9 +41,19 @@ def articulate(offsets: Float[np.ndarray, "frames 70 3"]) -> Float[np.ndarray, "
     """
     moved = offsets.copy()
     moved[:, landmarks.JAW_LINE] *= np.array([1.0, _JAW, _JAW])
-    moved[:, landmarks.MOUTH] *= np.array([WIDTH, 1.0, _DEPTH])
+    moved[:, landmarks.MOUTH] *= np.array([1.0, 1.0, _DEPTH])
+    moved[:, landmarks.MOUTH, 0] *= _across(offsets)[:, None]
     gap = offsets[:, _LOWERED, 1] - offsets[:, _LIFTED, 1]
     moved[:, _LIFTED, 1] = _UPPER * offsets[:, _LIFTED, 1]
     moved[:, _LOWERED, 1] = moved[:, _LIFTED, 1] + GAP * gap
     moved[:, _CORNER_POINTS, 1] *= _CORNERS
     return moved
+
+
+def _across(offsets: Float[np.ndarray, "frames 70 3"]) -> Float[np.ndarray, " frames"]:
+    """Compute the factor of everything across: less than `WIDTH` where that would be too far."""
+    left, right = np.array(landmarks.LIP_CORNERS).T
+    asked = WIDTH * (offsets[:, right, 0] - offsets[:, left, 0]).mean(1)
+    asked = asked / np.where(asked < 0, _NARROWEST, _WIDEST)
+    small = np.abs(asked) < 1e-3  # noqa: PLR2004 - tanh x / x is 1 there
+    return WIDTH * np.where(small, 1.0, np.tanh(asked) / np.where(small, 1.0, asked))

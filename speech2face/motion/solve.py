@@ -29,6 +29,8 @@ _AT_ONCE = 500
 took ten times as long as three times 500."""
 _HIGHEST = 1.3
 """A rig weight beyond this leaves the range that the rig was designed for."""
+_HIGHEST_PUCKER = 0.8
+"""The same of the pucker, beyond which lips of a smiling portrait tear."""
 
 _LIP_WEIGHT, _JAW_WEIGHT, _DEPTH_SHARE = 1.0, 0.25, 0.35
 """Price of an error of lips, of the jaw line, and of their depth, which a picture shows least."""
@@ -42,8 +44,8 @@ _RARE = (
     "jawForward",
 )  # fmt: skip
 _RARE_RIDGE = 2e-2
-"""The same for channels that speech moves little and that a tracker's noise could be read as, and for
-the lift of the upper lip, which else parts the lips where a jaw should."""
+"""The same for channels that speech moves little and that a tracker's noise could be read as, and
+for the lift of the upper lip, which else parts the lips where a jaw should."""
 
 _BROW = {"browInnerUp": 1.15, "browOuterUp": 0.85, "eyeWide": 0.2}
 """Rig weights, on both sides, of a full brow raise in speech."""
@@ -144,9 +146,9 @@ class Solve:
         # What emotion opens speech may close again.
         low = low - np.maximum(np.where(opens, emotion, 0.0), 0.0)[:, channels]
         result = np.zeros((len(wanted), len(rig.names)))
-        result[:, channels] = bounded_least_squares(
-            hessian, linear, low, np.full(len(channels), _HIGHEST)
-        )
+        puckers = np.array([rig.names[channel] == "mouthPucker" for channel in channels])
+        high = np.where(puckers, _HIGHEST_PUCKER, _HIGHEST)
+        result[:, channels] = bounded_least_squares(hessian, linear, low, high)
         return result
 
     def _add(
