@@ -75,6 +75,11 @@ def to_normalized(
     return (2 * pixels + 1) / pixels.new_tensor([width, height]) - 1
 
 
+def dot(a: Float[Tensor, "... 2"], b: Float[Tensor, "... 2"]) -> Float[Tensor, "..."]:
+    """Return the inner products of plane vectors: faster than a sum over so short an axis."""
+    return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1]
+
+
 def warp(
     image: Float[Tensor, "batch channels height width"],
     grid: Float[Tensor, "batch height2 width2 2"],

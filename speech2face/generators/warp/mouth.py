@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from speech2face.generators.warp.slits import Slit
-from speech2face.geometry import to_normalized, warp
+from speech2face.geometry import dot, to_normalized, warp
 
 JAW_FOLLOW = {"upper": 0.0, "tongue": 0.8, "lower": 1.0}
 """Share of the jaw's motion that each layer takes part in."""
@@ -86,8 +86,8 @@ class MouthInterior:
         if name != "upper":
             anchor = anchor + frame.sink[:, None] * frame.down
         offset = frame.pixels[None] - anchor[:, None, None]
-        x = (offset * frame.along[:, None, None]).sum(-1) / frame.unit[:, None, None]
-        y = (offset * frame.down[:, None, None]).sum(-1) / frame.unit[:, None, None]
+        x = dot(offset, frame.along[:, None, None]) / frame.unit[:, None, None]
+        y = dot(offset, frame.down[:, None, None]) / frame.unit[:, None, None]
         left, top, right, bottom = self.boxes[name]
         return torch.stack(
             [2 * (x - left) / (right - left) - 1, 2 * (y - top) / (bottom - top) - 1], -1

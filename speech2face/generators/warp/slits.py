@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from speech2face.geometry import dot
+
 _KNOTS = 65
 """Samples of an edge between u = -1 and u = +1."""
 _BESIDE = (1.08, 1.3)
@@ -82,8 +84,8 @@ def locate(
     across = torch.stack([-along[:, 1], along[:, 0]], 1)
     centre = (left + right) / 2
     offset = pixels[None] - centre[:, None, None]
-    u = (offset * along[:, None, None]).sum(-1) / half[:, None, None]
-    v = (offset * across[:, None, None]).sum(-1)
+    u = dot(offset, along[:, None, None]) / half[:, None, None]
+    v = dot(offset, across[:, None, None])
     edges = []
     for edge, sign in ((upper, 1.0), (lower, -1.0)):
         knots = _edge_knots(edge - centre[:, None], along, across, half)
