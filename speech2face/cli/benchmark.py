@@ -28,6 +28,14 @@ def benchmark(
             "256-original, 512, tiny ...), with random weights; needs no PORTRAIT and no AUDIO.",
         ),
     ] = None,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Instead: feed the sound to a session as it is spoken, 20 ms at a time; delay, "
+            "first frame, interruption, memory.",
+        ),
+    ] = False,
     frames: Annotated[int, typer.Option(help="With --steps: frames at once.", min=1)] = 1,
     seconds: Annotated[float, typer.Option(help="The sound is repeated up to this length.")] = 60.0,
     runs: Annotated[int, typer.Option(help="How often; each run has its own table.", min=1)] = 1,
@@ -51,9 +59,31 @@ def benchmark(
 
     imports = perf_counter() - started
     calibrate_at_first_use(settings.generator, devices.resolve(device), options.ProgressKind.NONE)
+    if live:
+        _show(_live(portrait, audio, settings, device, seconds), as_json=as_json)
+        return
     for run in measure(portrait, audio, settings, device=device, seconds=seconds, runs=runs):
-        measured = {"imports": imports, **run}
-        typer.echo(json.dumps(measured)) if as_json else _print(measured)
+        _show({"imports": imports, **run}, as_json=as_json)
+
+
+def _live(
+    portrait: Path, audio: Path, settings: Settings, device: str, seconds: float
+) -> dict[str, object]:
+    from dataclasses import asdict
+
+    from speech2face.jobs.animate import Speech2Face
+    from speech2face.jobs.benchmark import hardware
+    from speech2face.jobs.live_benchmark import measure_live
+    from speech2face.media.audio import read_speech
+    from speech2face.timing import SPEECH_RATE
+
+    avatar = Speech2Face.from_pretrained(device).avatar(portrait, settings)
+    cost = measure_live(avatar, read_speech(audio).samples, SPEECH_RATE, seconds)
+    return {**hardware(device), **asdict(cost)}
+
+
+def _show(measured: dict[str, object], *, as_json: bool) -> None:
+    typer.echo(json.dumps(measured)) if as_json else _print(measured)
 
 
 def _print_steps(preset: str, device: str, frames: int, runs: int, *, as_json: bool) -> None:
@@ -66,8 +96,7 @@ def _print_steps(preset: str, device: str, frames: int, runs: int, *, as_json: b
 
 
 def _print(measured: dict[str, object]) -> None:
-    stages = measured.pop("stages")
-    total = measured["total_seconds"]
+    stages, total = measured.pop("stages", None), measured.get("total_seconds")
     table = Table("stage", "seconds", "share", box=None, pad_edge=False)
     if isinstance(stages, dict) and isinstance(total, float):
         for stage, spent in stages.items():
@@ -79,4 +108,5 @@ def _print(measured: dict[str, object]) -> None:
         )
     console = Console()
     console.print(rest)
-    console.print(table)
+    if stages:
+        console.print(table)

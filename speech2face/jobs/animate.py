@@ -18,6 +18,7 @@ from speech2face.face.choose import prepare_view
 from speech2face.generators.ahead import Drawers
 from speech2face.generators.registry import create, full_name, weights_of
 from speech2face.jobs.avatar import Avatar, Parts
+from speech2face.jobs.calibrate import ensure_calibrated
 from speech2face.jobs.clip import Clip, Progress, Report, silent
 from speech2face.jobs.preflight import Job, check, read_portrait
 from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar
@@ -54,7 +55,7 @@ class Speech2Face:
         return cls(devices.resolve(device))
 
     def parts(self, settings: Settings) -> Parts:
-        """Return the networks that settings ask for.
+        """Return the networks that settings ask for; imported weights are calibrated at first use.
 
         Raises:
             InputError: There is no such generator or tracker.
@@ -68,6 +69,7 @@ class Speech2Face:
             return self._loaded[key]
 
         with self._loading:
+            ensure_calibrated(name, device)
             generator = kept(("generator", name), lambda: create(name, device))
             count = generator.spec.side_by_side
             return Parts(

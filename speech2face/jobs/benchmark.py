@@ -52,7 +52,7 @@ def benchmark(
             clock.lap("load")
             engine.run(job, clock.ended)
             clock.lap("finish")
-            yield {**_hardware(device), **_result(clock, job, len(output.read_bytes()))}
+            yield {**hardware(device), **_result(clock, job, len(output.read_bytes()))}
 
 
 def _repeat(sound: Sound, seconds: float, path: Path) -> None:
@@ -103,7 +103,8 @@ def _result(clock: Clock, job: Job, size: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _hardware(device: str) -> dict[str, object]:
+def hardware(device: str) -> dict[str, object]:
+    """Describe the machine that computes."""
     place = devices.resolve(device)
     name = torch.cuda.get_device_name(place) if place.type == "cuda" else str(place)
     return {
