@@ -21,8 +21,12 @@ def test_small_poses_pass_unchanged() -> None:
     np.testing.assert_allclose(HeadRoom().hold(poses), poses)
 
 
-def test_a_head_turned_aside_turns_less_outwards_and_as_far_inwards() -> None:
-    plain, turned = HeadRoom(), HeadRoom.around((23.0, 0.0, 0.0))
+def test_a_head_turned_aside_turns_less_both_ways() -> None:
+    plain, right, left = (HeadRoom.around((yaw, 0.0, 0.0)) for yaw in (0.0, 23.0, -23.0))
 
-    assert turned.high[0] < 0.6 * plain.high[0]
-    assert turned.low == plain.low
+    assert plain == HeadRoom()
+    assert right.high[0] < 0.6 * plain.high[0]
+    assert right.low[0] > 0.4 * plain.low[0]
+    assert 0.4 * plain.high[1] <= right.high[1] < 0.7 * plain.high[1]
+    assert right.high[0] == -left.low[0]
+    assert right.low[0] == -left.high[0]
