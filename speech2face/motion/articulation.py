@@ -11,12 +11,14 @@ from jaxtyping import Float
 
 from speech2face import landmarks
 
-WIDTH = 5.0
+WIDTH = 4.4
 """Of everything across: the corners come together and part."""
-_NARROWEST, _WIDEST = 0.09, 0.15
-"""Eye distances by which a mouth narrows and widens at most: narrower ones would tear the lips of a
-portrait that smiles."""
-GAP = 1.4
+_NARROWEST, _STRAINED, _WIDEST = 0.25, 0.09, 0.25
+"""Eye distances by which a mouth narrows at most, the same in a portrait that shows a wide open
+mouth, whose lips would tear, and by which a mouth widens at most."""
+_OPEN = (0.1, 0.2)
+"""Opening of a portrait's mouth from which its lips are strained, and at which they are in full."""
+GAP = 1.3
 """Of the lips' gap."""
 _UPPER = 1.8
 """Of the upper lip up and down; the lower lip follows it by the gap."""
@@ -33,16 +35,19 @@ _LOWERED = [59, 58, 57, 56, 55, 67, 66, 65]
 _CORNER_POINTS = sorted({point for pair in landmarks.LIP_CORNERS for point in pair})
 
 
-def articulate(offsets: Float[np.ndarray, "frames 70 3"]) -> Float[np.ndarray, "frames 70 3"]:
+def articulate(
+    offsets: Float[np.ndarray, "frames 70 3"], strained: float = 0.0
+) -> Float[np.ndarray, "frames 70 3"]:
     """Move each part of the mouth as far as it moves in people.
 
     Args:
         offsets: Movements from the resting landmarks, as a network says them.
+        strained: How much the portrait's lips are (`strain`).
     """
     moved = offsets.copy()
     moved[:, landmarks.JAW_LINE] *= np.array([1.0, _JAW, _JAW])
     moved[:, landmarks.MOUTH] *= np.array([1.0, 1.0, _DEPTH])
-    moved[:, landmarks.MOUTH, 0] *= _across(offsets)[:, None]
+    moved[:, landmarks.MOUTH, 0] *= _across(offsets, strained)[:, None]
     gap = offsets[:, _LOWERED, 1] - offsets[:, _LIFTED, 1]
     moved[:, _LIFTED, 1] = _UPPER * offsets[:, _LIFTED, 1]
     moved[:, _LOWERED, 1] = moved[:, _LIFTED, 1] + GAP * gap
@@ -50,10 +55,23 @@ def articulate(offsets: Float[np.ndarray, "frames 70 3"]) -> Float[np.ndarray, "
     return moved
 
 
-def _across(offsets: Float[np.ndarray, "frames 70 3"]) -> Float[np.ndarray, " frames"]:
+def strain(normalized: Float[np.ndarray, "70 3"]) -> float:
+    """Compute how much the lips of a portrait are strained, 0 to 1: those of an open mouth are.
+
+    Args:
+        normalized: The portrait's landmarks.
+    """
+    free, full = _OPEN
+    return float(np.clip((landmarks.mouth_opening(normalized) - free) / (full - free), 0, 1))
+
+
+def _across(
+    offsets: Float[np.ndarray, "frames 70 3"], strained: float
+) -> Float[np.ndarray, " frames"]:
     """Compute the factor of everything across: less than `WIDTH` where that would be too far."""
     left, right = np.array(landmarks.LIP_CORNERS).T
     asked = WIDTH * (offsets[:, right, 0] - offsets[:, left, 0]).mean(1)
-    asked = asked / np.where(asked < 0, _NARROWEST, _WIDEST)
+    narrowest = _NARROWEST + (_STRAINED - _NARROWEST) * strained
+    asked = asked / np.where(asked < 0, narrowest, _WIDEST)
     small = np.abs(asked) < 1e-3  # noqa: PLR2004 - tanh x / x is 1 there
     return WIDTH * np.where(small, 1.0, np.tanh(asked) / np.where(small, 1.0, asked))

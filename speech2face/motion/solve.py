@@ -16,7 +16,7 @@ from speech2face.errors import InputError
 from speech2face.face.neutral import OPENING_CHANNELS, bounded_least_squares
 from speech2face.face.rig import Rig, shipped_rig
 from speech2face.face.view import View
-from speech2face.motion.articulation import articulate
+from speech2face.motion.articulation import articulate, strain
 from speech2face.motion.expressions import expression_weights
 from speech2face.motion.lip_dynamics import felt_movement, pressed_lips
 from speech2face.motion.motion import Motion
@@ -29,8 +29,8 @@ _AT_ONCE = 500
 took ten times as long as three times 500."""
 _HIGHEST = 1.3
 """A rig weight beyond this leaves the range that the rig was designed for."""
-_HIGHEST_PUCKER = 0.8
-"""The same of the pucker, beyond which lips of a smiling portrait tear."""
+_STRAINED_PUCKER = 0.8
+"""The same of the pucker in a portrait whose lips are strained: beyond it they tear."""
 
 _LIP_WEIGHT, _JAW_WEIGHT, _DEPTH_SHARE = 1.0, 0.25, 0.35
 """Price of an error of lips, of the jaw line, and of their depth, which a picture shows least."""
@@ -122,10 +122,13 @@ class Solve:
     ) -> Float[np.ndarray, "frames channels"]:
         """Fit the speech channels to movements from rest, given what emotion does to the lips."""
         rig, likeness = self.rig, self._likeness
+        strained = strain(likeness.normalized)
         channels = [
             i for i, name in enumerate(rig.names) if name.startswith(_MOUTH_CHANNELS)
         ]  # fmt: skip
-        wanted = (likeness.rest + articulate(offsets) - likeness.normalized).astype(np.float64)
+        wanted = (likeness.rest + articulate(offsets, strained) - likeness.normalized).astype(
+            np.float64
+        )
         effect = landmarks.from_mesh(rig.deltas).astype(np.float64) / likeness.unit
         price = _prices()
         reach = (effect[channels] * price).reshape(len(channels), -1)
@@ -147,7 +150,8 @@ class Solve:
         low = low - np.maximum(np.where(opens, emotion, 0.0), 0.0)[:, channels]
         result = np.zeros((len(wanted), len(rig.names)))
         puckers = np.array([rig.names[channel] == "mouthPucker" for channel in channels])
-        high = np.where(puckers, _HIGHEST_PUCKER, _HIGHEST)
+        pucker = _HIGHEST + (_STRAINED_PUCKER - _HIGHEST) * strained
+        high = np.where(puckers, pucker, _HIGHEST)
         result[:, channels] = bounded_least_squares(hessian, linear, low, high)
         return result
 

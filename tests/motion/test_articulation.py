@@ -3,7 +3,7 @@
 import numpy as np
 
 from speech2face import landmarks
-from speech2face.motion.articulation import articulate
+from speech2face.motion.articulation import articulate, strain
 
 
 def mouth(**moves: float) -> np.ndarray:
@@ -54,3 +54,15 @@ def test_rest_stays_rest_and_the_upper_face_as_it_is():
     moved = articulate(offsets)
 
     np.testing.assert_array_equal(moved, offsets)
+
+
+def test_lips_of_an_open_mouth_are_strained_and_narrow_less():
+    normal = np.zeros((70, 3), np.float32)
+    normal[[36, 45], 0] = -0.5, 0.5
+    shut, gaping = normal.copy(), normal.copy()
+    gaping[[65, 66, 67], 1] = 0.3
+    offsets = mouth(narrow=0.02)
+
+    assert (strain(shut), strain(gaping)) == (0, 1)
+    free, held = articulate(offsets), articulate(offsets, strained=1.0)
+    assert 0 < held[0, 48, 0] < free[0, 48, 0]
