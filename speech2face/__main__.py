@@ -1,18 +1,21 @@
 """Run `python -m speech2face` and the console command `speech2face`."""
 
+import io
 import os
 import signal
 import sys
 import threading
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 from speech2face.cli.aliases import AliasError, translate
 from speech2face.cli.app import run
 from speech2face.errors import Speech2FaceError, Speech2FaceWarning
 
-_USAGE, _INTERRUPTED, _TERMINATED = 2, 130, 143
+_USAGE, _INTERRUPTED, _UNREAD = 2, 130, 141
+_ENDING_SIGNALS = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGXCPU")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", Speech2FaceWarning)
         warnings.showwarning = _show_warning
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _terminate)
+        _catch_signals()
+        _let_any_name_out()
         try:
             return run(translate(sys.argv[1:] if arguments is None else arguments))
         except AliasError as error:
@@ -42,20 +45,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             _say("interrupted; temporary files are removed")
             return _INTERRUPTED
+        except BrokenPipeError:
+            return _reader_gone()
 
 
 def _say(message: str) -> None:
-    sys.stderr.write(f"speech2face: {' '.join(message.split())}\n")
+    # One line, in which a terminal finds nothing to obey: file names may hold anything.
+    line = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in message.strip())
+    with suppress(BrokenPipeError):
+        sys.stderr.write(f"speech2face: {line}\n")
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     _say(f"warning: {message}")
 
 
+def _catch_signals() -> None:
+    """Let every signal that would end the program end it by an exception."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in _ENDING_SIGNALS:
+        number = getattr(signal, name, None)
+        # What is ignored from outside (nohup) stays ignored.
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _terminate)
+
+
+def _let_any_name_out() -> None:
+    """Print file names that are no text as the bytes that they are."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
+
+
+def _reader_gone() -> int:
+    """End quietly where nobody reads what is printed (`... | head`)."""
+    with suppress(OSError, ValueError):
+        # What is still buffered is written at the end of the program, and must not fail then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _say("what reads the output has ended; files that were finished are kept")
+    return _UNREAD
+
+
 def _terminate(signal_number: int, frame: FrameType | None) -> None:
     # An exception instead of sudden death, so that half-written files are removed on the way out.
-    del signal_number, frame
-    sys.exit(_TERMINATED)
+    del frame
+    for name in _ENDING_SIGNALS:  # a second one must not disturb the cleaning
+        if (number := getattr(signal, name, None)) is not None:
+            signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + signal_number)
 
 
 if __name__ == "__main__":

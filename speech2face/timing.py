@@ -18,6 +18,7 @@ _NTSC_BASES = (24, 30, 48, 60, 120)
 """Rates that exist as n·1000/1001 too; people write them with two or three decimals."""
 
 _SLOWEST, _FASTEST = 1, 240
+_LONGEST = 7 * 24 * 3600
 
 
 def parse_fps(text: str | float | Fraction) -> Fraction:
@@ -39,6 +40,18 @@ def parse_fps(text: str | float | Fraction) -> Fraction:
         msg = f"the frame rate {text} is outside {_SLOWEST} to {_FASTEST} frames a second"
         raise InputError(msg)
     return value
+
+
+def parse_seconds(seconds: float) -> Fraction:
+    """Return a length as an exact number.
+
+    Raises:
+        InputError: It is no length: nothing, less than nothing, no number, or days.
+    """
+    if not 0 < seconds <= _LONGEST:  # NaN is neither
+        msg = f"a length of {seconds} s cannot be used; expected more than 0 s, for instance 2.5"
+        raise InputError(msg)
+    return Fraction(str(seconds))
 
 
 def frames_for(seconds: Fraction, fps: Fraction) -> int:

@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from speech2face.errors import WeightsError
+from speech2face.errors import WeightsError, shown
 from speech2face.media.files import require_file
 
 State = dict[str, Tensor]
@@ -52,8 +52,27 @@ def read_container(path: Path, networks: Iterable[str]) -> Container:
         WeightsError: The file is damaged, of another kind, or holds more than tensors.
     """  # noqa: DOC502 those below raise it
     require_file(path, "checkpoint")
+    _require_no_text(path)
     wanted = frozenset(networks)
     return _read_flat(path, wanted) if _is_safetensors(path) else _read_saved(path, wanted)
+
+
+def _require_no_text(path: Path) -> None:
+    """Check that a download is not the page around it.
+
+    Raises:
+        WeightsError: It is a web page, or a pointer to the file.
+    """
+    with path.open("rb") as file:
+        start = file.read(64).lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        msg = f"{shown(path)} is a web page, not the file it offers; expected a checkpoint; "
+        msg += "download the file itself"
+    elif start.startswith(b"version https://git-lfs"):
+        msg = f"{shown(path)} is a pointer of Git LFS; expected the checkpoint; run git lfs pull"
+    else:
+        return
+    raise WeightsError(msg)
 
 
 def _is_safetensors(path: Path) -> bool:

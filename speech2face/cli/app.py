@@ -1,5 +1,6 @@
 """The command line: which commands there are, and how one is run."""
 
+import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -77,9 +78,18 @@ def build() -> typer.Typer:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command and give its exit status; our own errors pass through."""
+    """Run a command and give its exit status; our own errors pass through.
+
+    Raises:
+        BrokenPipeError: Nobody reads what is printed.
+    """
+    stdout, stderr = sys.stdout, sys.stderr
     try:
         typer.main.get_command(build()).main(args=list(arguments), prog_name="speech2face")
     except SystemExit as end:
+        # typer meets a closed pipe by a silent status 1, and wraps both streams.
+        if type(sys.stdout).__name__ == "PacifyFlushWrapper":
+            sys.stdout, sys.stderr = stdout, stderr
+            raise BrokenPipeError from end
         return end.code if isinstance(end.code, int) else 0
     return 0

@@ -15,6 +15,7 @@ from speech2face.jobs.settings import Settings
 if TYPE_CHECKING:
     from speech2face.face.track import FaceTracker
     from speech2face.face.view import View
+    from speech2face.media.inputs import Opened
     from speech2face.types import Speech
 
 _PortraitOption = Annotated[
@@ -63,20 +64,24 @@ def landmarks(
     from speech2face.face.rig import shipped_rig
     from speech2face.jobs.avatar import scaled
     from speech2face.jobs.preflight import open_audio
+    from speech2face.media.inputs import open_input
     from speech2face.media.output import check_outputs
-    from speech2face.stages.artifacts import save_track
+    from speech2face.stages.artifacts import Origin, save_track
     from speech2face.stages.speech2landmarks import Speech2Landmarks
 
     check_outputs(output, plot, inputs=[audio, portrait, *settings.files], overwrite=overwrite)
     place = devices.resolve(device)
-    speech = open_audio(audio, settings).speech()
-    likeness = Likeness(shipped_rig().neutral)
+    sound = open_audio(audio, settings)
+    speech = sound.speech()
+    likeness, seen = Likeness(shipped_rig().neutral), None
     if portrait is not None:
-        likeness = _view(portrait, settings, create_tracker(settings.tracker, place)).likeness
+        seen = open_input(portrait, "portrait")
+        likeness = _view(seen, settings, create_tracker(settings.tracker, place)).likeness
     rest = likeness.rest
     track = Speech2Landmarks.chosen(settings.speech2landmarks, place)(speech, rest)
     track = scaled(track, rest, settings.expression_scale)
-    save_track(output, track, overwrite=overwrite)
+    origin = Origin(portrait=seen and seen.sha256, sound=sound.sha256)
+    save_track(output, track, overwrite=overwrite, origin=origin)
     if plot is not None:
         from speech2face.evaluation.plots import plot_motion
 
@@ -113,8 +118,9 @@ def latents(
     from speech2face.generators.registry import create, require
     from speech2face.jobs.pose_video import follow_pose
     from speech2face.jobs.preflight import open_audio
+    from speech2face.media.inputs import open_input
     from speech2face.media.output import check_outputs
-    from speech2face.stages.artifacts import load_track, save_track
+    from speech2face.stages.artifacts import Origin, check_origin, load_track, save_track
     from speech2face.stages.landmarks2latents import landmarks2latents
     from speech2face.types import LandmarkTrack
 
@@ -122,17 +128,20 @@ def latents(
         output, plot, inputs=[portrait, landmarks_file, audio, *settings.files], overwrite=overwrite
     )
     track = load_track(landmarks_file, LandmarkTrack)
+    seen = open_input(portrait, "portrait")
+    sound = None if audio is None else open_audio(audio, settings)
+    made_from = check_origin(landmarks_file, portrait=seen, sound=sound, force=settings.force)
     place = devices.resolve(device)
     require(settings.generator)
     calibrate_at_first_use(settings.generator, place, options.ProgressKind.BAR)
     tracker = create_tracker(settings.tracker, place)
-    silent = _silence(len(track), track.fps)
-    speech = silent if audio is None else open_audio(audio, settings).speech()
+    speech = _silence(len(track), track.fps) if sound is None else sound.speech()
     settings = follow_pose(settings, tracker, len(track))
-    draws, view = create(settings.generator, place), _view(portrait, settings, tracker)
+    draws, view = create(settings.generator, place), _view(seen, settings, tracker)
     controls = direct(speech, settings, len(track), track.fps, HeadRoom.of(view))
     found = landmarks2latents(draws, draws.encode([view]), view, track, controls, speech)
-    save_track(output, found, overwrite=overwrite)
+    origin = Origin(portrait=seen.sha256, sound=made_from.sound)
+    save_track(output, found, overwrite=overwrite, origin=origin)
     if plot is not None:
         from speech2face.evaluation.plots import plot_motion
 
@@ -169,21 +178,25 @@ def render(
     from speech2face.jobs.provenance import SYNTHETIC_TAGS
     from speech2face.media.container import require_mp4_name
     from speech2face.media.encode import VideoWriter
+    from speech2face.media.inputs import open_input
     from speech2face.media.output import check_outputs
-    from speech2face.stages.artifacts import load_track
-    from speech2face.timing import frames_for
+    from speech2face.stages.artifacts import check_origin, load_track, require_drawable
+    from speech2face.timing import frames_for, parse_seconds
     from speech2face.types import LatentTrack
 
     require_mp4_name(output)
     check_outputs(output, plot, inputs=[portrait, latents_file], overwrite=overwrite)
     found = load_track(latents_file, LatentTrack)
-    duration = len(found) / found.fps if seconds is None else Fraction(str(seconds))
+    seen = open_input(portrait, "portrait")
+    check_origin(latents_file, portrait=seen, force=settings.force)
+    duration = len(found) / found.fps if seconds is None else parse_seconds(seconds)
     frames = frames_for(duration, settings.rate)
     found = at_rate(found, settings, min(frames, settings.preview or frames))
     place = devices.resolve(device)
     tracker = create_tracker(settings.tracker, place)
     generator = create(found.space, place)
-    drawers, view = Drawers(generator.spec.side_by_side), _view(portrait, settings, tracker)
+    require_drawable(latents_file, found, generator.spec.latent_size)
+    drawers, view = Drawers(generator.spec.side_by_side), _view(seen, settings, tracker)
     state = generator.encode([view])
     with reporter(progress) as report:
         clip = Clip(view, state, found, generator, drawers, settings, report)
@@ -225,12 +238,12 @@ def mux(
     say_path(output)
 
 
-def _view(path: Path, settings: Settings, tracker: "FaceTracker") -> "View":
+def _view(seen: "Opened", settings: Settings, tracker: "FaceTracker") -> "View":
     from speech2face.face.choose import prepare_view
     from speech2face.jobs.preflight import read_portrait
 
     return prepare_view(
-        read_portrait(path, settings),
+        read_portrait(seen, settings),
         tracker,
         size=settings.size,
         select=settings.face_select,

@@ -63,7 +63,8 @@ def _no_face_message(
     height, width = image.shape[:2]
     seen = f"best score {max((f.score for f in candidates), default=0.0):.2f}, {SURE} is needed"
     advice = _turn(image, tracker) or (
-        "use an upright photograph of a face, seen from the front, or crop closer to it"
+        "use an upright photograph of one face, seen from the front; crop closer to it if it is "
+        "small, show all of it if it fills the picture"
     )
     return (
         f"no face was found in the picture of {width} x {height} px ({seen}); "

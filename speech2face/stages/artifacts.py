@@ -1,7 +1,8 @@
 """What the stages exchange, as files: plain npz archives that hold numbers and text, never code.
 
 Each file holds `schema` (text: which kind it is), `version` (integer), and the arrays below;
-tracks also hold `fps` as two integers, numerator and denominator. Floats are float32.
+tracks also hold `fps` as two integers, numerator and denominator. Floats are float32. `origin`
+(text, JSON) says by SHA-256 from which portrait and which sound a stage made it.
 
 | schema                  | arrays                                                                 |
 |-------------------------|------------------------------------------------------------------------|
@@ -13,21 +14,25 @@ tracks also hold `fps` as two integers, numerator and denominator. Floats are fl
 |                         | mesh (478, 3), box (4), score (): see `face.view.View`, `types.Face`   |
 """
 
+import json
 import struct
 import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from speech2face.errors import InputError
+from speech2face.errors import InputError, Speech2FaceWarning, shown
 from speech2face.face.view import View
+from speech2face.media.inputs import Opened
 from speech2face.media.output import atomic_output
+from speech2face.media.sound import Sound
 from speech2face.timing import parse_fps
 from speech2face.types import EMOTIONS, ControlTrack, Face, LandmarkTrack, LatentTrack
 
@@ -94,13 +99,26 @@ _SCHEMAS: Mapping[type[Artifact], _Schema] = {
 }
 
 
-def save_track(path: Path, track: Artifact, *, overwrite: bool = False) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a stage file was made from, so that what does not belong together is not mixed."""
+
+    portrait: str | None = None
+    """SHA-256 of the portrait's file; None: landmarks of an average face."""
+    sound: str | None = None
+    """SHA-256 of the sound's file; None: silence."""
+
+
+def save_track(
+    path: Path, track: Artifact, *, overwrite: bool = False, origin: Origin | None = None
+) -> None:
     """Write a track or a portrait; the same values give the same bytes.
 
     Args:
         path: Where to; the file appears whole or not at all.
         track: What to write.
         overwrite: Whether an existing file may be replaced.
+        origin: What it was made from; None: nothing is known of that.
 
     Raises:
         OutputError: The file exists already or cannot be written.
@@ -119,6 +137,8 @@ def save_track(path: Path, track: Artifact, *, overwrite: bool = False) -> None:
     arrays["version"] = np.asarray(VERSION)
     if not isinstance(track, View):
         arrays["fps"] = np.asarray(track.fps.as_integer_ratio())
+    if origin is not None:
+        arrays["origin"] = np.asarray(json.dumps(asdict(origin), sort_keys=True))
     with atomic_output(path, overwrite) as temporary, temporary.open("wb") as file:
         # A file object: given a name, numpy would add ".npz" to one without it.
         np.savez_compressed(file, allow_pickle=False, **arrays)
@@ -157,6 +177,75 @@ def load_track(path: Path, kind: type[Kind]) -> Kind:
     else:
         values["fps"] = _fps(path, found)
     return kind(**values)
+
+
+def check_origin(
+    path: Path, *, portrait: Opened, sound: Sound | None = None, force: bool = False
+) -> Origin:
+    """Check that a stage file was made from the portrait and the sound that it is used with.
+
+    Args:
+        path: The stage file.
+        portrait: The portrait it is used with.
+        sound: The sound it is used with; None: none was given.
+        force: Use it all the same.
+
+    Returns:
+        What it was made from.
+
+    Raises:
+        InputError: It was made from something else.
+    """
+    origin = _origin(path)
+    if origin is None:
+        note = f"{shown(path)} does not say what it was made from; it is taken to belong here"
+        warnings.warn(note, Speech2FaceWarning, stacklevel=2)
+        return Origin(portrait=portrait.sha256, sound=sound and sound.sha256)
+    wrong = None
+    if origin.portrait is None:
+        wrong = (
+            f"{shown(path)} holds the landmarks of an average face; expected those of {portrait}; "
+            f"make it again with landmarks --portrait {portrait}"
+        )
+    elif origin.portrait != portrait.sha256:
+        wrong = (
+            f"{shown(path)} was made for another portrait than {portrait}; expected the same "
+            "picture in every stage; make it again with this one"
+        )
+    elif sound is not None and origin.sound is not None and origin.sound != sound.sha256:
+        wrong = (
+            f"{shown(path)} was made from another sound than {sound.name}; expected the same sound "
+            "in every stage; make it again with this one"
+        )
+    if wrong is not None and not force:
+        msg = f"{wrong}, or use it all the same with --force"
+        raise InputError(msg)
+    return origin
+
+
+def require_drawable(path: Path, track: LatentTrack, size: int) -> None:
+    """Check that latents have the width that their generator draws.
+
+    Raises:
+        InputError: They have another.
+    """
+    if track.values.shape[1] != size:
+        msg = (
+            f"{shown(path)} holds {track.values.shape[1]} values a frame, {track.space} draws "
+            f"{size}; make it again with speech2face latents --generator {track.space}"
+        )
+        raise InputError(msg)
+
+
+def _origin(path: Path) -> Origin | None:
+    text = _read(path).get("origin")
+    if text is None:
+        return None
+    try:
+        return Origin(**json.loads(str(text)))
+    except (ValueError, TypeError) as error:
+        msg = f"{shown(path)} is damaged: its origin cannot be read ({error}); make it again"
+        raise InputError(msg) from error
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
