@@ -9,6 +9,7 @@ import torch
 from public_checkpoints import sadtalker, zhang
 from toy_extractor import toy_extractor
 
+from speech2face import Settings, Speech2Face, Speech2FaceWarning
 from speech2face.__main__ import main
 from speech2face.checkpoints import library
 from speech2face.errors import InputError, WeightsError
@@ -199,3 +200,14 @@ def test_the_first_use_calibrates_and_the_second_does_not(
     assert main([*again, "--portraits", str(portrait), "--speech", str(speech)]) == 0
     assert json.loads(report.read_text()).keys() >= {"no motion", "linear", "network"}
     assert main([*again, "--progress", "none"]) == 7
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("toy")
+def test_the_first_use_calibrates_in_python_too():
+    engine, settings = Speech2Face.from_pretrained("cpu"), Settings(generator="facevid2vid:toy")
+
+    with pytest.warns(Speech2FaceWarning, match="used for the first time"):
+        engine.parts(settings)
+
+    assert not needs_calibration("toy")
