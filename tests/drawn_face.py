@@ -14,7 +14,7 @@ from speech2face.evaluation.video.judge import JudgedTrack
 from speech2face.face.teacher import BLENDSHAPES, TeacherFace
 from speech2face.geometry import rotation_matrix
 from speech2face.landmarks import LEFT_EYE, MESH_TO_LANDMARKS, RIGHT_EYE
-from speech2face.media.encode import VideoWriter
+from speech2face.media.video.encode import VideoWriter
 
 WIDEST = 0.4
 """Mouth opening in eye distances at full brightness."""

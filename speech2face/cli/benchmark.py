@@ -74,7 +74,7 @@ def _live(
     from speech2face.jobs.animate import Speech2Face
     from speech2face.jobs.benchmark import hardware
     from speech2face.jobs.live_benchmark import measure_live
-    from speech2face.media.audio import read_speech
+    from speech2face.media.sound.audio import read_speech
     from speech2face.timing import SPEECH_RATE
 
     avatar = Speech2Face.from_pretrained(device).avatar(portrait, settings)

@@ -81,7 +81,7 @@ def _device() -> str:
 def _encoders() -> str:
     import av
 
-    from speech2face.media.encode import require_encoders
+    from speech2face.media.video.encode import require_encoders
 
     require_encoders()
     return f"H.264 and AAC by PyAV {av.__version__}"

@@ -16,7 +16,7 @@ def gif(
     overwrite: Annotated[bool, typer.Option("-y", "--overwrite", help="Replace it.")] = False,
 ) -> None:
     """Make a small, silent GIF of a video, for a README or a chat."""
-    from speech2face.media.gif import write_gif
+    from speech2face.media.video.gif import write_gif
 
     write_gif(video, output, width=width, fps=fps, overwrite=overwrite)
     say_path(output)

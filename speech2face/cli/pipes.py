@@ -53,8 +53,8 @@ def speak_arriving(
     from speech2face.generators import registry
     from speech2face.jobs.animate import Speech2Face
     from speech2face.jobs.live import speak_live
-    from speech2face.media.arriving import Arriving
-    from speech2face.media.raw_audio import RawFormat
+    from speech2face.media.sound.arriving import Arriving
+    from speech2face.media.sound.raw_audio import RawFormat
 
     if output is None:
         msg = "sound from standard input needs an output: -o OUT.mp4, or -o - for standard output"

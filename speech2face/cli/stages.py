@@ -176,10 +176,10 @@ def render(
     from speech2face.jobs.avatar import at_rate
     from speech2face.jobs.clip import Clip
     from speech2face.jobs.provenance import SYNTHETIC_TAGS
-    from speech2face.media.container import require_mp4_name
-    from speech2face.media.encode import VideoWriter
     from speech2face.media.inputs import open_input
     from speech2face.media.output import check_outputs
+    from speech2face.media.video.container import require_mp4_name
+    from speech2face.media.video.encode import VideoWriter
     from speech2face.stages.artifacts import check_origin, load_track, require_drawable
     from speech2face.timing import frames_for, parse_seconds
     from speech2face.types import LatentTrack
@@ -230,8 +230,8 @@ def mux(
     """
     from speech2face.jobs.preflight import open_audio
     from speech2face.jobs.provenance import SYNTHETIC_TAGS
-    from speech2face.media.mux import mux as join
     from speech2face.media.output import check_outputs
+    from speech2face.media.video.mux import mux as join
 
     check_outputs(output, inputs=[video, audio], overwrite=overwrite)
     join(video, open_audio(audio, settings), output, overwrite, SYNTHETIC_TAGS)
@@ -259,7 +259,7 @@ def _plot_frames(
 
     from speech2face import landmarks as scheme
     from speech2face.evaluation.plots import plot_faces
-    from speech2face.media.video import VideoReader
+    from speech2face.media.video.video import VideoReader
 
     reader = VideoReader(video)
     shown = set(np.linspace(0, frames - 1, min(frames, 12)).round().astype(int).tolist())

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from speech2face.errors import InputError
 from speech2face.evaluation.tables import Cell
 from speech2face.evaluation.video.sync import bootstrap_mean, correlation_at
-from speech2face.media.audio import read_speech
+from speech2face.media.sound.audio import read_speech
 from speech2face.timing import MOTION_FPS, SPEECH_RATE
 
 STEP = int(SPEECH_RATE / MOTION_FPS)

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 
 from speech2face.errors import InputError
 from speech2face.media.image import write_png
-from speech2face.media.video import VideoReader
+from speech2face.media.video.video import VideoReader
 
 _TILE = 320
 _COLUMNS = 6

@@ -23,10 +23,10 @@ from speech2face.jobs.clip import Clip, Progress, Report, silent
 from speech2face.jobs.preflight import Job, check, read_portrait
 from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar
 from speech2face.jobs.settings import Settings
-from speech2face.media.audio import read_speech
-from speech2face.media.encode import Beside, ByteSink, VideoWriter
 from speech2face.media.inputs import Readable
-from speech2face.media.sound import Sound
+from speech2face.media.sound.audio import read_speech
+from speech2face.media.sound.sound import Sound
+from speech2face.media.video.encode import Beside, ByteSink, VideoWriter
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 
 _ALWAYS = ("rig", "speech2landmarks", "tracker")
@@ -133,7 +133,7 @@ class Speech2Face:
         Args:
             portrait: A picture with a face: a file, bytes or a stream.
             audio: A sound file, or a video whose sound is used, likewise; or what
-                `media.audio.open_sound` made of an array and its rate.
+                `media.sound.audio.open_sound` made of an array and its rate.
             output: Where to write the video; None: only hand out the frames.
             settings: How to animate; by default everything natural, at 25 frames a second.
             overwrite: Replace an output that exists.

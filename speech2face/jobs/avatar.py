@@ -21,9 +21,9 @@ from speech2face.generators.base import Generator
 from speech2face.jobs.clip import Clip, Progress, Report, silent
 from speech2face.jobs.pose_video import follow_pose
 from speech2face.jobs.settings import Settings
-from speech2face.media.audio import Samples, open_sound
 from speech2face.media.inputs import Readable
-from speech2face.media.sound import Sound
+from speech2face.media.sound.audio import Samples, open_sound
+from speech2face.media.sound.sound import Sound
 from speech2face.session import Cast, Piece, Session
 from speech2face.signals import resample
 from speech2face.stages.landmarks2latents import landmarks2latents

@@ -16,8 +16,8 @@ from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.clip import Progress
 from speech2face.jobs.preflight import Job, check
 from speech2face.jobs.settings import Settings
-from speech2face.media.audio import open_sound
-from speech2face.media.sound import Sound
+from speech2face.media.sound.audio import open_sound
+from speech2face.media.sound.sound import Sound
 
 _MEGA = 1_000_000
 

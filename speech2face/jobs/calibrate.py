@@ -11,8 +11,8 @@ from speech2face.face.choose import prepare_view
 from speech2face.face.track import FaceTracker
 from speech2face.generators import registry
 from speech2face.generators.facevid2vid.drive import needs_calibration
-from speech2face.media.audio import read_speech
 from speech2face.media.image import read_image
+from speech2face.media.sound.audio import read_speech
 from speech2face.progress import Counted
 from speech2face.training.calibration import calibrate as calibration
 from speech2face.training.calibration.calibrate import Calibrated

@@ -14,10 +14,10 @@ from speech2face.jobs.clip import Progress, Report, silent
 from speech2face.jobs.preflight import read_portrait
 from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar, sidecar_path
 from speech2face.jobs.settings import Settings
-from speech2face.media.arriving import Arriving
-from speech2face.media.encode import Beside, ByteSink, RawWriter, VideoWriter
 from speech2face.media.inputs import Opened, open_input
-from speech2face.media.soundtrack import SoundFormat
+from speech2face.media.sound.arriving import Arriving
+from speech2face.media.sound.soundtrack import SoundFormat
+from speech2face.media.video.encode import Beside, ByteSink, RawWriter, VideoWriter
 from speech2face.session import Piece
 
 Write = Callable[[Piece], None]

@@ -21,7 +21,7 @@ from speech2face.errors import NoFaceError
 from speech2face.face.normalize import fit_head
 from speech2face.face.track import FaceTracker
 from speech2face.geometry import rotation_angles
-from speech2face.media.video import VideoReader
+from speech2face.media.video.video import VideoReader
 from speech2face.signals import resample
 from speech2face.timing import MOTION_FPS
 

@@ -14,15 +14,15 @@ from speech2face.errors import InputError, OutputError, Speech2FaceWarning
 from speech2face.generators import registry
 from speech2face.jobs.provenance import sidecar_path
 from speech2face.jobs.settings import Settings, parse_colour
-from speech2face.media.audio import open_sound
-from speech2face.media.container import require_mp4_name
-from speech2face.media.encode import require_encoders
 from speech2face.media.image import read_image
 from speech2face.media.inputs import Opened, Readable, open_input
 from speech2face.media.output import check_outputs, shortened
-from speech2face.media.raw_audio import RawFormat
-from speech2face.media.sound import Sound
-from speech2face.media.video import probe_video
+from speech2face.media.sound.audio import open_sound
+from speech2face.media.sound.raw_audio import RawFormat
+from speech2face.media.sound.sound import Sound
+from speech2face.media.video.container import require_mp4_name
+from speech2face.media.video.encode import require_encoders
+from speech2face.media.video.video import probe_video
 
 _LONGEST_SIDE = 4096
 """Pixels: what decoders in phones and browsers take (H.264 level 5.2)."""

@@ -21,9 +21,9 @@ import numpy as np
 from speech2face import __version__
 from speech2face.checkpoints import library, store
 from speech2face.errors import OutputError, Speech2FaceWarning, shown
-from speech2face.media.encode import Beside
 from speech2face.media.inputs import Opened
 from speech2face.media.output import check_outputs
+from speech2face.media.video.encode import Beside
 
 SYNTHETIC_TAGS = {
     "comment": "AI-generated video, made with speech2face",

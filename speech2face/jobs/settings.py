@@ -8,7 +8,7 @@ from pathlib import Path
 from speech2face.configs import setting
 from speech2face.controls.settings import FACE, ControlSettings
 from speech2face.errors import InputError
-from speech2face.media.raw_audio import RawFormat
+from speech2face.media.sound.raw_audio import RawFormat
 from speech2face.sizes import check_size
 from speech2face.timing import parse_fps
 

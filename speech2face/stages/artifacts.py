@@ -32,7 +32,7 @@ from speech2face.errors import InputError, Speech2FaceWarning, shown
 from speech2face.face.view import View
 from speech2face.media.inputs import Opened
 from speech2face.media.output import atomic_output
-from speech2face.media.sound import Sound
+from speech2face.media.sound.sound import Sound
 from speech2face.timing import parse_fps
 from speech2face.types import EMOTIONS, ControlTrack, Face, LandmarkTrack, LatentTrack
 

@@ -17,7 +17,7 @@ from speech2face.errors import InputError, MediaError
 from speech2face.face.normalize import normalize, pose_of
 from speech2face.face.teacher import FaceMeshTeacher
 from speech2face.face.view import cut_view
-from speech2face.media.video import VideoReader
+from speech2face.media.video.video import VideoReader
 from speech2face.synthesis.held_out import GRID_STEPS
 from speech2face.synthesis.pairs import FRAME_SIZE, IdentityFrames
 from speech2face.types import Face

@@ -26,7 +26,7 @@ from speech2face.errors import (
     WeightsError,
 )
 from speech2face.jobs.settings import Settings
-from speech2face.media.video import VideoReader
+from speech2face.media.video.video import VideoReader
 
 REPOSITORY = Path(__file__).parents[2]
 QUICK = ["--size", "64", "--crop", "--preview", "2", "--progress", "none"]

@@ -24,8 +24,8 @@ from speech2face.face.track import FaceTracker
 from speech2face.face.view import cut_view
 from speech2face.generators.warp.generator import WarpGenerator
 from speech2face.generators.warp.latents import pack
-from speech2face.media.encode import VideoWriter
 from speech2face.media.image import read_image
+from speech2face.media.video.encode import VideoWriter
 from speech2face.models.identity import IdentityNetwork
 from speech2face.motion.motion import Motion
 from speech2face.synthesis.pairs import IdentityFrames, write_identity

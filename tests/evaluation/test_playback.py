@@ -8,7 +8,7 @@ from drawn_face import draw
 
 from speech2face.errors import MediaError
 from speech2face.evaluation.video.playback import find_browser, play, streams_of
-from speech2face.media.encode import VideoWriter
+from speech2face.media.video.encode import VideoWriter
 
 BROWSER = find_browser()
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")

@@ -29,8 +29,8 @@ from speech2face.evaluation.speech.sync_network import SyncScorer, sync_table
 from speech2face.face.choose import prepare_view
 from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.settings import Settings
-from speech2face.media.encode import VideoWriter
 from speech2face.media.image import read_image
+from speech2face.media.video.encode import VideoWriter
 from speech2face.models.speech2landmarks import Speech2LandmarksNetwork
 from speech2face.models.sync import SyncConfig, SyncNetwork
 from speech2face.stages.speech2landmarks import Speech2Landmarks

@@ -18,8 +18,8 @@ from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.pose_video import LIMITS, follow_pose, head_motion
 from speech2face.jobs.preflight import check
 from speech2face.jobs.settings import Settings
-from speech2face.media.encode import VideoWriter
 from speech2face.media.image import read_image
+from speech2face.media.video.encode import VideoWriter
 from speech2face.types import Speech
 
 FPS = Fraction(25)

@@ -8,7 +8,7 @@ import soundfile
 from clips import CLICK_SECOND, click, ffmpeg, video
 
 from speech2face.errors import InputError, MediaError, Speech2FaceWarning
-from speech2face.media.audio import probe_audio, read_speech
+from speech2face.media.sound.audio import probe_audio, read_speech
 from speech2face.timing import SPEECH_RATE
 
 ENDINGS = [".wav", ".flac", ".ogg", ".mp3", ".m4a", ".opus", ".mov"]

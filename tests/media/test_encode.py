@@ -12,10 +12,10 @@ import pytest
 from clips import CLICK_SECOND, ROUNDING, click, described, ffmpeg, tail
 
 from speech2face.errors import InputError, MediaError, OutputError
-from speech2face.media.audio import open_sound, probe_audio, read_speech
-from speech2face.media.encode import RawWriter, VideoWriter
-from speech2face.media.soundtrack import SoundFormat
-from speech2face.media.video import VideoReader, probe_video
+from speech2face.media.sound.audio import open_sound, probe_audio, read_speech
+from speech2face.media.sound.soundtrack import SoundFormat
+from speech2face.media.video.encode import RawWriter, VideoWriter
+from speech2face.media.video.video import VideoReader, probe_video
 from speech2face.timing import SPEECH_RATE, frames_for, parse_fps
 
 RATES = ["12.5", "23.976", "24", "25", "29.97", "30", "50", "59.94", "60"]
@@ -427,7 +427,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 import numpy as np
-from speech2face.media.encode import VideoWriter
+from speech2face.media.video.encode import VideoWriter
 with VideoWriter(
     Path(sys.argv[1]), size=(64, 64), fps=Fraction(25), sound=None, overwrite=False, tags={}
 ) as writer:

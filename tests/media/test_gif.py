@@ -8,7 +8,7 @@ from PIL import Image
 
 from speech2face.__main__ import main
 from speech2face.errors import InputError, MediaError, OutputError
-from speech2face.media.gif import write_gif
+from speech2face.media.video.gif import write_gif
 
 
 @pytest.fixture(scope="module")

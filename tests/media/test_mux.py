@@ -6,9 +6,9 @@ import pytest
 from clips import ROUNDING, click, ffmpeg, tail, video
 
 from speech2face.errors import InputError, MediaError, OutputError, Speech2FaceWarning
-from speech2face.media.audio import probe_audio, read_speech
-from speech2face.media.mux import mux
-from speech2face.media.video import VideoReader, probe_video
+from speech2face.media.sound.audio import probe_audio, read_speech
+from speech2face.media.video.mux import mux
+from speech2face.media.video.video import VideoReader, probe_video
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import soundfile
 from clips import click, ffmpeg
 
 from speech2face.errors import InputError, MediaError, Speech2FaceWarning
-from speech2face.media.audio import open_sound, read_speech
-from speech2face.media.encode import VideoWriter
-from speech2face.media.raw_audio import RawFormat
+from speech2face.media.sound.audio import open_sound, read_speech
+from speech2face.media.sound.raw_audio import RawFormat
+from speech2face.media.video.encode import VideoWriter
 from speech2face.timing import SPEECH_RATE, frames_for
 
 RATE = 24_000

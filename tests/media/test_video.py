@@ -6,7 +6,7 @@ import pytest
 from clips import click, ffmpeg, video
 
 from speech2face.errors import InputError, MediaError
-from speech2face.media.video import VideoReader, probe_video
+from speech2face.media.video.video import VideoReader, probe_video
 from speech2face.timing import parse_fps
 
 

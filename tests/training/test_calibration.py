@@ -25,8 +25,8 @@ from speech2face.generators.facevid2vid.generator import FaceVid2Vid
 from speech2face.generators.facevid2vid.importer import convert
 from speech2face.generators.facevid2vid.network import FaceVid2VidGenerator
 from speech2face.generators.warp.latents import pack
-from speech2face.media.audio import read_speech
 from speech2face.media.image import read_image
+from speech2face.media.sound.audio import read_speech
 from speech2face.motion.motion import Motion
 from speech2face.training.calibration import calibrate as calibration
 from speech2face.training.calibration.calibrate import Calibrated, calibrate, fit

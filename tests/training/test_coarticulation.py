@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speech2face.models.speech2landmarks import PHONE_CLASSES
-from speech2face.training.speech.coarticulation import (
+from speech2face.training.speech.synthetic.coarticulation import (
     CLASS_OF_LETTER,
     TARGETS,
     Segment,
@@ -12,7 +12,7 @@ from speech2face.training.speech.coarticulation import (
     lip_track,
     segments,
 )
-from speech2face.training.speech.espeak import Phone
+from speech2face.training.speech.synthetic.espeak import Phone
 
 
 def parts(*names: str, each: float = 0.1) -> list[Segment]:

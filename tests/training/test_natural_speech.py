@@ -11,7 +11,7 @@ from speech2face import landmarks
 from speech2face.errors import InputError
 from speech2face.models.speech2landmarks import PHONE_CLASSES
 from speech2face.training.speech.data import read_stretch
-from speech2face.training.speech.natural import prepare_natural, read_phones
+from speech2face.training.speech.synthetic.natural import prepare_natural, read_phones
 
 PHONES = (("sil", 0.0), ("M", 0.4), ("AA1", 0.6), ("B", 1.2), ("AH0", 1.4), ("sp", 1.6))
 

@@ -8,15 +8,15 @@ from speech2face.errors import WeightsError
 from speech2face.evaluation.speech.languages import VOICES, language_row
 from speech2face.models.speech2landmarks import PHONE_CLASSES
 from speech2face.stages.speech2landmarks import Speech2Landmarks
-from speech2face.training.speech import synthetic_speech
 from speech2face.training.speech.data import UNKNOWN, read_stretch, write_stretch
-from speech2face.training.speech.synthetic_speech import (
+from speech2face.training.speech.synthetic import synthetic_speech
+from speech2face.training.speech.synthetic.synthetic_speech import (
     LipMap,
     lip_gap,
     name_grid_phones,
     prepare_synthetic,
 )
-from speech2face.training.speech.texts import TEXTS
+from speech2face.training.speech.synthetic.texts import TEXTS
 
 
 def real() -> list:
@@ -40,7 +40,7 @@ def test_there_are_texts_in_at_least_twelve_languages():
 @pytest.fixture(scope="module")
 def espeak():
     pytest.importorskip("espeakng_loader", reason="needs the extra [train]: espeakng-loader")
-    from speech2face.training.speech.espeak import Espeak
+    from speech2face.training.speech.synthetic.espeak import Espeak
 
     return Espeak()
 

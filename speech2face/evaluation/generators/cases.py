@@ -22,7 +22,7 @@ from speech2face.face.view import View, cut_view
 from speech2face.generators.warp.generator import WarpGenerator
 from speech2face.generators.warp.latents import unpack
 from speech2face.media.image import read_image
-from speech2face.media.video import VideoReader
+from speech2face.media.video.video import VideoReader
 from speech2face.motion.follow import motion_of
 from speech2face.motion.motion import Motion
 from speech2face.synthesis.pairs import read_identity

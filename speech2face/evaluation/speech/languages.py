@@ -13,10 +13,10 @@ from scipy.stats import rankdata
 from speech2face.evaluation.tables import Cell, Table
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.timing import SPEECH_RATE
-from speech2face.training.speech.coarticulation import Segment, segments
-from speech2face.training.speech.espeak import Espeak
-from speech2face.training.speech.synthetic_speech import lip_gap
-from speech2face.training.speech.texts import TEXTS
+from speech2face.training.speech.synthetic.coarticulation import Segment, segments
+from speech2face.training.speech.synthetic.espeak import Espeak
+from speech2face.training.speech.synthetic.synthetic_speech import lip_gap
+from speech2face.training.speech.synthetic.texts import TEXTS
 from speech2face.types import Speech
 
 VOICES = ("+Annie", "+max", "+steph", "+adam")

@@ -19,9 +19,9 @@ from speech2face.evaluation.sheets import around, grid, tile
 from speech2face.face.choose import prepare_view
 from speech2face.face.view import View
 from speech2face.jobs.avatar import Parts
-from speech2face.media.encode import VideoWriter
 from speech2face.media.image import write_png
-from speech2face.media.video import VideoReader
+from speech2face.media.video.encode import VideoWriter
+from speech2face.media.video.video import VideoReader
 from speech2face.stages.landmarks2latents import landmarks2latents
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.training.speech.data import Stretch

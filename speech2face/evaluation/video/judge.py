@@ -16,7 +16,7 @@ from speech2face import landmarks
 from speech2face.errors import NoFaceError
 from speech2face.face.teacher import BLENDSHAPES, TeacherFace
 from speech2face.geometry import fit_similarity, rotation_angles
-from speech2face.media.video import VideoReader
+from speech2face.media.video.video import VideoReader
 
 
 @runtime_checkable

@@ -29,7 +29,7 @@ from speech2face.evaluation.tables import Cell, Table
 from speech2face.evaluation.video.judge import JudgedTrack
 from speech2face.evaluation.video.studio import Studio
 from speech2face.media.image import write_png
-from speech2face.media.video import VideoReader
+from speech2face.media.video.video import VideoReader
 
 SHAPES = (
     "jawOpen", "mouthPucker", "mouthUpperUp", "mouthSmile", "mouthLowerDown", "mouthFunnel",

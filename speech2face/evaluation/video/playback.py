@@ -21,10 +21,10 @@ from queue import Empty, Queue
 from av.video.stream import VideoStream
 
 from speech2face.errors import MediaError
-from speech2face.media.container import lengths
 from speech2face.media.inputs import open_input
 from speech2face.media.libav import demuxed
-from speech2face.media.video import probe_video
+from speech2face.media.video.container import lengths
+from speech2face.media.video.video import probe_video
 
 _PAGE = """<!doctype html><video id="v" muted playsinline src="video.mp4"></video><script>
 const v = document.getElementById("v");

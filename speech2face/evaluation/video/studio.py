@@ -14,9 +14,9 @@ from speech2face.errors import InputError
 from speech2face.evaluation.material import GridClip
 from speech2face.evaluation.video.judge import Judge, JudgedTrack, judge_frames, judge_video
 from speech2face.evaluation.video.measures import Pair
-from speech2face.media.encode import VideoWriter
 from speech2face.media.image import read_image
-from speech2face.media.video import VideoReader
+from speech2face.media.video.encode import VideoWriter
+from speech2face.media.video.video import VideoReader
 
 
 @runtime_checkable

@@ -20,9 +20,12 @@ from speech2face.training.speech.data import (
 )
 from speech2face.training.speech.hearing import prepare_voices
 from speech2face.training.speech.lag import store_lags
-from speech2face.training.speech.natural import prepare_natural
 from speech2face.training.speech.recipe import Recipe
-from speech2face.training.speech.synthetic_speech import name_grid_phones, prepare_synthetic
+from speech2face.training.speech.synthetic.natural import prepare_natural
+from speech2face.training.speech.synthetic.synthetic_speech import (
+    name_grid_phones,
+    prepare_synthetic,
+)
 
 FACES = "faces.npy"
 """Rest landmarks of many people, in the folder of the prepared corpora."""

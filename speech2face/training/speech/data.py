@@ -19,8 +19,8 @@ from speech2face.face.normalize import normalize, pose_of
 from speech2face.face.rig import Rig, load_rig
 from speech2face.face.teacher import FaceMeshTeacher
 from speech2face.geometry import fit_similarity
-from speech2face.media.audio import read_speech
 from speech2face.media.image import read_image
+from speech2face.media.sound.audio import read_speech
 from speech2face.signals import resample
 from speech2face.training.tracker.mesh_tracks import track_video
 

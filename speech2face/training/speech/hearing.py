@@ -19,7 +19,7 @@ from speech2face.checkpoints import store
 from speech2face.checkpoints.store import load, read_weights, write_weights
 from speech2face.configs import from_table
 from speech2face.errors import InputError
-from speech2face.media.audio import read_speech
+from speech2face.media.sound.audio import read_speech
 from speech2face.models.hearing import (
     MEL_PER_POSITION,
     HearingConfig,

@@ -24,8 +24,8 @@ from speech2face.errors import NoFaceError
 from speech2face.face.normalize import pose_of
 from speech2face.face.rig import load_rig
 from speech2face.face.track import FaceTracker
-from speech2face.media.audio import read_speech
-from speech2face.media.video import VideoReader
+from speech2face.media.sound.audio import read_speech
+from speech2face.media.video.video import VideoReader
 from speech2face.signals import resample
 from speech2face.timing import MOTION_FPS
 from speech2face.training.speech.data import (

@@ -25,19 +25,19 @@ from av.video.stream import VideoStream
 from jaxtyping import Float32, UInt8
 
 from speech2face.errors import InputError, MediaError, shown
-from speech2face.media.audio import open_sound
-from speech2face.media.container import (
+from speech2face.media.inputs import Readable
+from speech2face.media.libav import as_output_error, chain
+from speech2face.media.output import atomic_outputs, check_outputs
+from speech2face.media.sound.audio import open_sound
+from speech2face.media.sound.sound import Sound
+from speech2face.media.sound.soundtrack import SoundFormat, SoundTrack
+from speech2face.media.video.container import (
     append_source_type,
     check_lengths,
     require_mp4_name,
     source_type_box,
     write_tags,
 )
-from speech2face.media.inputs import Readable
-from speech2face.media.libav import as_output_error, chain
-from speech2face.media.output import atomic_outputs, check_outputs
-from speech2face.media.sound import Sound
-from speech2face.media.soundtrack import SoundFormat, SoundTrack
 
 _SCALER = "bicubic+accurate_rnd+full_chroma_int"
 """Luma within half a step of the exact value; swscale's default costs 1 % less and is worse."""

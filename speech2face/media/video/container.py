@@ -6,10 +6,10 @@ from pathlib import Path
 from av.container import OutputContainer
 
 from speech2face.errors import MediaError, OutputError, shown
-from speech2face.media.audio import probe_audio
 from speech2face.media.inputs import Opened, open_input
 from speech2face.media.libav import demuxed, start_of
-from speech2face.media.xmp import xmp_box
+from speech2face.media.sound.audio import probe_audio
+from speech2face.media.video.xmp import xmp_box
 
 SOURCE_TYPE = "digitalSourceType"
 """The tag that is written as XMP, because ffmpeg's MP4 knows no such name."""

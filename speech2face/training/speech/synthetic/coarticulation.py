@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int8
 
 from speech2face.models.speech2landmarks import PHONE_CLASSES
-from speech2face.training.speech.espeak import Phone
+from speech2face.training.speech.synthetic.espeak import Phone
 
 
 class Target(NamedTuple):

@@ -10,19 +10,19 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from speech2face.errors import MediaError, Speech2FaceWarning, shown
-from speech2face.media.audio import open_sound
-from speech2face.media.container import (
+from speech2face.media.inputs import Opened, Readable, open_input
+from speech2face.media.libav import as_output_error, demuxed
+from speech2face.media.output import atomic_output, check_outputs
+from speech2face.media.sound.audio import open_sound
+from speech2face.media.sound.sound import Sound
+from speech2face.media.sound.soundtrack import SoundTrack
+from speech2face.media.video.container import (
     append_source_type,
     lengths,
     require_mp4_name,
     write_tags,
 )
-from speech2face.media.inputs import Opened, Readable, open_input
-from speech2face.media.libav import as_output_error, demuxed
-from speech2face.media.output import atomic_output, check_outputs
-from speech2face.media.sound import Sound
-from speech2face.media.soundtrack import SoundTrack
-from speech2face.media.video import picture_of, probe_video
+from speech2face.media.video.video import picture_of, probe_video
 
 _PLAYED = ("h264", "hevc", "av1", "vp9", "mpeg4")
 """Pictures that an MP4 holds and players know."""

@@ -13,7 +13,6 @@ from rich.progress import track
 
 from speech2face import landmarks
 from speech2face.models.speech2landmarks import MOVING
-from speech2face.training.speech.coarticulation import label_track, lip_track, segments
 from speech2face.training.speech.data import (
     STEP,
     Stretch,
@@ -23,8 +22,9 @@ from speech2face.training.speech.data import (
     speech_around,
     write_stretch,
 )
-from speech2face.training.speech.espeak import Espeak, Utterance
-from speech2face.training.speech.texts import TEXTS
+from speech2face.training.speech.synthetic.coarticulation import label_track, lip_track, segments
+from speech2face.training.speech.synthetic.espeak import Espeak, Utterance
+from speech2face.training.speech.synthetic.texts import TEXTS
 
 VARIANTS = (
     "", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7", "+f1", "+f2", "+f3", "+f4", "+f5",

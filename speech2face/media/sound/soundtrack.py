@@ -15,7 +15,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from jaxtyping import Float32
 
-from speech2face.media.sound import Sound
+from speech2face.media.sound.sound import Sound
 
 _RATES = (
     7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000,

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from speech2face.errors import MediaError
-from speech2face.media.raw_audio import RawFormat
+from speech2face.media.sound.raw_audio import RawFormat
 
 _PROBED = 4096
 """Bytes that are looked at before decoding begins; a WAV's header is 44."""

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from speech2face.errors import InputError
 from speech2face.media.output import atomic_output, check_outputs
-from speech2face.media.video import VideoReader
+from speech2face.media.video.video import VideoReader
 
 _FASTEST = 50
 """Frames a second: browsers show GIFs of a shorter delay much slower."""

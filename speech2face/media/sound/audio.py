@@ -9,12 +9,12 @@ import numpy as np
 import soundfile
 
 from speech2face.errors import InputError, MediaError, shown
-from speech2face.media.decoding import Part, Track, tracks_of
 from speech2face.media.inputs import Opened, Readable, open_input
 from speech2face.media.libav import demuxed
-from speech2face.media.raw_audio import RawFormat
-from speech2face.media.riff import Wave, waves_of
-from speech2face.media.sound import AudioInfo, Sound, note, note_missing, why_unknown
+from speech2face.media.sound.decoding import Part, Track, tracks_of
+from speech2face.media.sound.raw_audio import RawFormat
+from speech2face.media.sound.riff import Wave, waves_of
+from speech2face.media.sound.sound import AudioInfo, Sound, note, note_missing, why_unknown
 from speech2face.types import Speech
 
 Samples = tuple[np.ndarray, int]

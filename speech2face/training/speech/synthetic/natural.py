@@ -12,11 +12,11 @@ import numpy as np
 from rich.progress import track
 
 from speech2face.errors import InputError
-from speech2face.media.audio import read_speech
-from speech2face.training.speech.coarticulation import label_track, lip_track, segments
+from speech2face.media.sound.audio import read_speech
 from speech2face.training.speech.data import Stretch, fitted, speech_around, write_stretch
-from speech2face.training.speech.espeak import Phone
-from speech2face.training.speech.synthetic_speech import LAG, LipMap, opening_unit
+from speech2face.training.speech.synthetic.coarticulation import label_track, lip_track, segments
+from speech2face.training.speech.synthetic.espeak import Phone
+from speech2face.training.speech.synthetic.synthetic_speech import LAG, LipMap, opening_unit
 
 _IPA = {
     "AA": "ɑ", "AE": "æ", "AH": "ʌ", "AO": "ɔ", "AW": "aʊ", "AY": "aɪ", "B": "b", "CH": "tʃ",

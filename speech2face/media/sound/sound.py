@@ -17,11 +17,11 @@ from av.packet import Packet
 from jaxtyping import Float32
 
 from speech2face.errors import InputError, MediaError, Speech2FaceWarning
-from speech2face.media.decoding import Part, Pass, Track, decoded
 from speech2face.media.inputs import Opened
 from speech2face.media.libav import demuxed
-from speech2face.media.mixdown import Mixdown
-from speech2face.media.riff import waves_of
+from speech2face.media.sound.decoding import Part, Pass, Track, decoded
+from speech2face.media.sound.mixdown import Mixdown
+from speech2face.media.sound.riff import waves_of
 from speech2face.timing import SPEECH_RATE
 from speech2face.types import Speech
 

@@ -1,0 +1,1 @@
+"""Video in and out: `video` reads, `encode` writes, `mux` joins picture and sound."""
