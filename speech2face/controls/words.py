@@ -6,6 +6,7 @@ A command line, a file and a page have words: "happy:0.7", "0.5,1.2". Python has
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeGuard
 
@@ -204,10 +205,11 @@ def parse_pose(asked: str | Path) -> Literal["natural", "still"] | Path:
             "give keyframes as --timeline"
         )
         raise InputError(msg)
-    if path.is_file():
-        return path
+    with suppress(OSError):  # too long to be a name
+        if path.is_file():
+            return path
     msg = (
-        f"the pose {written!r} is unknown and no such file exists; write natural or still, name a "
+        f"the pose {written[:80]!r} is unknown and no such file exists; write natural or still, name a "
         "video whose head is followed, or give keyframes in a timeline file"
     )
     raise InputError(msg)

@@ -80,6 +80,9 @@ def _require_short(path: Path) -> None:
     Raises:
         OutputError: It does not.
     """
+    if "\0" in str(path):
+        msg = f"the output's name {shown(path)} holds a zero byte; choose another name"
+        raise OutputError(msg)
     size = len(os.fsencode(path.name))
     if size > _LONGEST_NAME:
         msg = (

@@ -51,6 +51,12 @@ def open_sound(
     waves = waves_of(source)
     form, tracks = _tracks(source, Part(end=waves[0].end if waves else None))
     chosen = _choose(source, tracks, track)
+    if not _RATES[0] <= chosen.rate <= _RATES[1]:
+        msg = (
+            f"{source} has {chosen.rate} samples a second; expected {_RATES[0]} to {_RATES[1]}; "
+            "its header is damaged, or it is no speech"
+        )
+        raise InputError(msg)
     if not waves:
         return Sound(source, tracks, chosen, [Part()], form)
     joined = list(takewhile(lambda wave: wave.format == waves[0].format, waves))

@@ -189,8 +189,8 @@ class Sound:
         stream = soxr.ResampleStream(self.rate, rate, 1, dtype="float32", quality="HQ")
         for block in self._cut(mixdown.heard(block) for block in self._decoded(Pass())):
             mono = block if gain is None else block * gain
-            yield stream.resample_chunk(np.clip(mono, -1, 1))  # as players do
-        yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+            yield np.clip(stream.resample_chunk(np.clip(mono, -1, 1)), -1, 1)  # as players do
+        yield np.clip(stream.resample_chunk(np.empty(0, np.float32), last=True), -1, 1)
 
     def speech(self) -> Speech:
         """Return all that the network hears: 64 kB a second of sound, and a few seconds more.
