@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 import av
+import av.error
 import numpy as np
 from jaxtyping import Float32
 
@@ -32,11 +33,11 @@ class Arriving:
         options = {"probesize": str(_PROBED), "analyzeduration": "0", **layout}
         try:
             self._container = av.open(
-                _Pipe(stream), format=raw.form if raw else None, options=options,
+                _Pipe(stream), "r", format=raw.form if raw else None, options=options,
                 buffer_size=_PROBED,
             )  # fmt: skip
             self._track = self._container.streams.audio[0]
-        except (av.FFmpegError, IndexError) as error:
+        except (av.error.FFmpegError, IndexError) as error:
             msg = (
                 f"standard input holds no sound that can be decoded ({error}); expected a WAV, or "
                 "raw samples with --raw-audio RATE,CHANNELS,FORMAT"
@@ -57,7 +58,7 @@ class Arriving:
             for frame in self._container.decode(self._track):
                 for block in floats.resample(frame):
                     yield np.ascontiguousarray(block.to_ndarray().T)
-        except av.FFmpegError as error:
+        except av.error.FFmpegError as error:
             msg = f"the sound on standard input broke off ({error}); what came before it was used"
             raise MediaError(msg) from error
         finally:
