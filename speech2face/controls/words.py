@@ -209,8 +209,8 @@ def parse_pose(asked: str | Path) -> Literal["natural", "still"] | Path:
         if path.is_file():
             return path
     msg = (
-        f"the pose {written[:80]!r} is unknown and no such file exists; write natural or still, name a "
-        "video whose head is followed, or give keyframes in a timeline file"
+        f"the pose {written[:80]!r} is unknown and no such file exists; write natural or still, "
+        "name a video whose head is followed, or give keyframes in a timeline file"
     )
     raise InputError(msg)
 

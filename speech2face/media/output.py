@@ -74,7 +74,7 @@ def _same(path: Path, other: Path) -> bool:
         return path == other
 
 
-def _require_short(path: Path) -> None:
+def require_short(path: Path) -> None:
     """Check that a name fits into a file system.
 
     Raises:
@@ -120,7 +120,7 @@ def check_output(path: Path, *, overwrite: bool) -> Path:
         OutputError: The folder is missing, no folder or read-only, the disk is full, or the file
             exists and may not be replaced.
     """
-    _require_short(path)
+    require_short(path)
     name = shown(path)
     try:
         place = path.resolve() if path.is_symlink() else path
