@@ -21,11 +21,11 @@ from PIL import Image
 
 from speech2face.errors import Speech2FaceError, Speech2FaceWarning
 from speech2face.jobs.settings import Settings
-from speech2face.media.audio import open_sound
 from speech2face.media.image import read_image
 from speech2face.media.output import atomic_outputs, check_outputs
-from speech2face.media.raw_audio import RawFormat
-from speech2face.media.video import VideoReader
+from speech2face.media.sound.audio import open_sound
+from speech2face.media.sound.raw_audio import RawFormat
+from speech2face.media.video.video import VideoReader
 from speech2face.stages.artifacts import Origin, check_origin, load_track, save_track
 from speech2face.types import LandmarkTrack, LatentTrack
 

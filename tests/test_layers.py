@@ -88,3 +88,28 @@ def test_what_makes_data_and_weights_never_knows_the_pipeline(room: str) -> None
 )
 def test_every_way_to_import_a_room_is_seen(line: str) -> None:
     assert imported_parts(line) == {"jobs"}
+
+
+@pytest.mark.parametrize("folder", sorted({file.parent for file in FILES}), ids=str)
+def test_a_folder_holds_what_one_sees_at_once(folder: Path) -> None:
+    files = [file.name for file in folder.glob("*.py") if file.name != "__init__.py"]
+
+    assert len(files) <= 16 or folder == ROOT
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_function_is_read_without_scrolling(file: Path) -> None:
+    functions = [
+        node
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+    # The options of a command are a list, whatever its length: its body counts.
+    long = {
+        node.name: lines
+        for node in functions
+        if (lines := (node.end_lineno or 0) - node.body[0].lineno + 1) > 60
+    }
+
+    assert not long

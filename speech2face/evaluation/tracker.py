@@ -19,12 +19,12 @@ from speech2face.face.teacher import FaceMeshTeacher
 from speech2face.face.track import FaceTracker
 from speech2face.geometry import fit_similarity
 from speech2face.landmarks import eye_opening, from_mesh, mouth_opening
+from speech2face.media.video.video import VideoReader
 from speech2face.synthesis.held_out import GRID_STRANGERS
 from speech2face.training.tracker.labels import (
     Sample,
     clip_samples,
     portrait_samples,
-    read_frames,
 )
 
 _DETECTOR_POINTS = np.array([468, 473, 4, 61, 291])
@@ -132,7 +132,7 @@ def _followed(tracker: FaceTracker, data: Path, labels: Path) -> Row:
     errors, missed = [], 0
     for clip, meshes in _held_out_clips(data, labels):
         face = None
-        for frame, truth in zip(read_frames(clip), meshes, strict=False):
+        for frame, truth in zip(VideoReader(clip), meshes, strict=False):
             face = tracker.follow(frame, face)
             if face is None:
                 missed += 1

@@ -300,7 +300,8 @@ def test_a_recording_is_drawn_from_its_sound_and_from_its_landmarks(
     opened = np.sin(np.arange(26) / 3).clip(0)
     clip.offsets[:, [*range(55, 60), 65, 66, 67], 1] = 0.15 * opened[:, None]
 
-    triple = render(engine, stage, clip, video)
+    parts = engine.parts(Settings())
+    triple = render(parts, stage, clip, video)
 
     real, _, truth = triple.rows
     assert real.shape == truth.shape == (26, 256, 256, 3)
@@ -308,7 +309,7 @@ def test_a_recording_is_drawn_from_its_sound_and_from_its_landmarks(
     assert np.corrcoef(moved, opened)[0, 1] > 0.8
     assert np.abs(real.astype(int) - real[:1]).mean() < 2
     with pytest.raises(InputError, match="prepare the corpus again"):
-        render(engine, stage, stretch("s1_clip", "grid-s1", 40), video)
+        render(parts, stage, stretch("s1_clip", "grid-s1", 40), video)
 
 
 def test_the_shipped_network_is_scored_where_no_file_is_named():

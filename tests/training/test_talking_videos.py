@@ -177,7 +177,7 @@ def test_prepare_passes_over_bad_files_and_makes_nothing_twice(
     lines = [line for line in told.err.splitlines() if not line.startswith("{")]
     assert status == 9
     assert len(lines) == 1
-    assert lines[0].startswith(f"speech2face: {broken} ")
+    assert lines[0].startswith(f"speech2face: {broken.name} ")
     assert lines[0].endswith("passed over")
     assert "1 pieces" in told.out
     assert "ms late" in told.out

@@ -4,16 +4,16 @@ They are computed once and kept in a folder, so a training run that is started a
 `portraits.npz` for all portraits and one file for each video clip.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from speech2face.errors import InputError
 from speech2face.face.teacher import FaceMeshTeacher
+from speech2face.media.output import atomic_output
+from speech2face.media.video.video import VideoReader
 from speech2face.synthesis.held_out import GRID_STRANGERS, is_stranger
 from speech2face.synthesis.neutral import read_picture
 
@@ -44,7 +44,8 @@ def label_folder(data: Path, labels: Path, task: Path) -> None:
 
     Raises:
         InputError: `data` holds neither portraits nor clips.
-    """
+        MediaError: A clip cannot be read.
+    """  # noqa: DOC502 VideoReader raises it
     portraits = sorted((data / "portraits").glob("*.jpg"))
     clips = sorted((data / "grid").glob("*/*.mp4"))
     if not portraits and not clips:
@@ -58,16 +59,6 @@ def label_folder(data: Path, labels: Path, task: Path) -> None:
         target = labels / "grid" / f"{clip.parent.name}_{clip.stem}.npz"
         if not target.exists():
             _label_clip(clip, target, teacher)
-
-
-def read_frames(path: Path) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-    """Decode a clip."""
-    capture = cv2.VideoCapture(str(path))
-    while True:
-        more, frame = capture.read()
-        if not more:
-            return
-        yield np.ascontiguousarray(frame[:, :, ::-1])
 
 
 def portrait_samples(data: Path, labels: Path, *, held_out: bool) -> list[Sample]:
@@ -128,21 +119,31 @@ def _label_portraits(portraits: list[Path], target: Path, teacher: FaceMeshTeach
         if found is not None:
             rows.append((path.name, found.mesh, found.presence, found.blendshapes))
     names, meshes, presences, blend = zip(*rows, strict=True)
-    np.savez_compressed(
-        target, names=names, mesh=np.stack(meshes), presence=presences, blend=np.stack(blend)
+    _store(
+        target,
+        names=np.array(names),
+        mesh=np.stack(meshes),
+        presence=np.array(presences),
+        blend=np.stack(blend),
     )
 
 
 def _label_clip(clip: Path, target: Path, teacher: FaceMeshTeacher) -> None:
     teacher.reset()
-    seen = [teacher(frame) for frame in read_frames(clip)]
+    seen = [teacher(frame) for frame in VideoReader(clip)]
     lost = np.full((478, 3), np.nan, np.float32)
-    np.savez(
+    _store(
         target,
         mesh=np.stack([lost if face is None else face.mesh for face in seen]),
         blend=np.stack([np.full(52, np.nan) if f is None else f.blendshapes for f in seen]),
         presence=np.array([0.0 if face is None else face.presence for face in seen]),
     )
+
+
+def _store(target: Path, **arrays: np.ndarray) -> None:
+    """Write labels under their name only when they are whole: a name that exists is believed."""
+    with atomic_output(target, overwrite=True) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def _clip_samples(clip: Path, labels: Path, speaker: str, count: int) -> list[Sample]:
@@ -153,7 +154,7 @@ def _clip_samples(clip: Path, labels: Path, speaker: str, count: int) -> list[Sa
         return []
     chosen = set(usable[_spread(_look(meshes[usable]), count)].tolist())
     samples = []
-    for index, frame in enumerate(read_frames(clip)):
+    for index, frame in enumerate(VideoReader(clip)):
         if index in chosen:
             mesh = meshes[index].astype(np.float32)
             low = np.clip(mesh[:, :2].min(0) - 60, 0, None).astype(int)
