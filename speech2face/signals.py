@@ -4,6 +4,7 @@ All of them are functions of time alone, so that a longer clip starts like a sho
 """
 
 from fractions import Fraction
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -17,10 +18,18 @@ def stream(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, STREAMS.index(name)])
 
 
+_Array = TypeVar("_Array")
+
+
+def eased(share: _Array) -> _Array:
+    """Return 3 x^2 - 2 x^3 of a share from 0 to 1, array or tensor: no speed at either end."""
+    x: Any = share
+    return x * x * (3 - 2 * x)
+
+
 def smoothstep(share: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """Ease from 0 to 1 with no speed at either end; the share is held inside 0 to 1."""
-    held = np.clip(share, 0.0, 1.0)
-    return held * held * (3.0 - 2.0 * held)
+    return eased(np.clip(share, 0.0, 1.0))
 
 
 class Wander:

@@ -7,7 +7,6 @@ in 1/25000 s. Held out are the speakers s31 and s32 and every tenth clip of s1.
 import csv
 import tomllib
 from dataclasses import dataclass
-from fractions import Fraction
 from importlib import resources
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -15,34 +14,15 @@ from pathlib import Path
 from speech2face.errors import InputError
 from speech2face.face.teacher import TASK, FaceMeshTeacher
 from speech2face.synthesis.held_out import GRID_STEPS
-
-_ALIGN_UNIT = Fraction(1, 25_000)
-"""Seconds in one unit of an `.align` file."""
+from speech2face.training.speech.align import Word, read_words
 
 _LONG = 7.0
 """Seconds of speech in which a face shows how it lives."""
-_SILENT_WORDS = frozenset({"sil", "sp"})
 
 
 def load_judge(data: Path, teacher: Path | None) -> FaceMeshTeacher:
     """Load the judge that the user named, or the one in the data."""
     return FaceMeshTeacher(teacher or data / TASK)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Word:
-    """A word and when it is said."""
-
-    text: str
-    start: float
-    """Seconds."""
-    end: float
-    """Seconds."""
-
-    @property
-    def silent(self) -> bool:
-        """Whether it stands for a pause."""
-        return self.text in _SILENT_WORDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,26 +47,6 @@ class SheetPortrait:
     portrait: Path
     why: str
     """What is hard about it."""
-
-
-def read_words(path: Path) -> tuple[Word, ...]:
-    """Read an `.align` file: "start end word" in 1/25000 s on each line.
-
-    Raises:
-        InputError: A line is something else.
-    """
-    words = []
-    for line in path.read_text(encoding="ascii").splitlines():
-        try:
-            start, end, text = line.split()
-            seconds = [float(int(value) * _ALIGN_UNIT) for value in (start, end)]
-        except ValueError as error:
-            msg = (
-                f"{path} has the line {line!r}, expected 'start end word'; give a GRID .align file"
-            )
-            raise InputError(msg) from error
-        words.append(Word(text=text, start=seconds[0], end=seconds[1]))
-    return tuple(words)
 
 
 def held_out_clips(data: Path, count: int) -> list[GridClip]:

@@ -5,6 +5,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from speech2face.face.view import View
+from speech2face.signals import eased
 
 _FADE = 0.12
 """Width of the matte's soft border over the crop's side."""
@@ -87,6 +88,5 @@ class PasteBack:
 def _soft_square(size: int) -> Float[np.ndarray, "size size"]:
     """Give 1 inside, falling smoothly to 0 at the border."""
     distance = np.minimum(np.arange(size), np.arange(size)[::-1]) / (_FADE * size)
-    ramp = np.clip(distance, 0, 1)
-    ramp = ramp * ramp * (3 - 2 * ramp)
+    ramp = eased(np.clip(distance, 0, 1))
     return np.outer(ramp, ramp).astype(np.float32)

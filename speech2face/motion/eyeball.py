@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from speech2face.signals import eased
+
 _IRIS_MARGIN = 1.12
 """The dark rim of the iris lies just outside the tracked ring."""
 SHIFT_PER_DEGREE = 0.0115
@@ -41,7 +43,7 @@ class Eyeball:
         centre = self.centre[None, :, None, None]
         distance = (sources - centre - shift).norm(dim=1, keepdim=True) / self.radius
         share = ((_REACH - distance) / (_REACH - 1.1)).clamp(0, 1)
-        return sources - shift * share * share * (3 - 2 * share)
+        return sources - shift * eased(share)
 
 
 def find_eyeball(iris: Float[np.ndarray, "5 2"], width: float, device: torch.device) -> Eyeball:

@@ -23,6 +23,7 @@ from scipy import ndimage
 
 from speech2face import landmarks
 from speech2face.face.rig import Rig
+from speech2face.signals import eased
 from speech2face.types import EMOTIONS
 
 
@@ -113,7 +114,7 @@ def felt_movement(
 def closedness(offsets: Offsets) -> Float[np.ndarray, " frames"]:
     """Tell how closed spoken lips are: 1 closed, 0 free to do as they feel, smooth between."""
     share = np.clip((_OPEN - _gap(offsets)) / (_OPEN - _CLOSED), 0, 1)
-    return share * share * (3 - 2 * share)
+    return eased(share)
 
 
 def pressed_lips(
@@ -151,7 +152,7 @@ def _rounded(
     left, right = landmarks.MOUTH.start, landmarks.MOUTH.start + 6
     narrower = moved[:, left, 0] - moved[:, right, 0]
     share = np.clip(narrower / _ROUND, 0, 1)
-    factor = np.exp(_logarithm(emotion, "rounding") * share * share * (3 - 2 * share))
+    factor = np.exp(_logarithm(emotion, "rounding") * eased(share))
     factors = np.ones_like(moved)
     factors[:, landmarks.MOUTH, 0] = factor[:, None]
     factors[:, landmarks.MOUTH, 2] = factor[:, None]

@@ -7,9 +7,9 @@ from speech2face.errors import InputError
 from speech2face.evaluation.material import (
     held_out_clips,
     measured_portraits,
-    read_words,
     sheet_portraits,
 )
+from speech2face.training.speech.align import read_words
 
 
 def test_words_have_times_in_seconds(tmp_path: Path):

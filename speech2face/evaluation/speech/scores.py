@@ -10,7 +10,8 @@ from speech2face import landmarks
 from speech2face.evaluation.tables import Cell
 from speech2face.evaluation.video.sync import bootstrap_mean
 from speech2face.models.speech2landmarks import PHONE_CLASSES
-from speech2face.training.speech.data import Stretch, read_words
+from speech2face.training.speech.align import read_words
+from speech2face.training.speech.data import Stretch
 
 _FLAT = 1e-6
 """Standard deviation below which a mouth does not move."""

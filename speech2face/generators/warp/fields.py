@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from speech2face.generators.warp.splines import Spline, at_nodes, make_splines
 from speech2face.geometry import to_normalized
+from speech2face.signals import eased
 
 _INVERSION_STEPS = 4
 """Newton steps; the residual of a wide-open mouth is below a tenth of a pixel after three."""
@@ -255,4 +256,4 @@ def fall(length: int, feather: float) -> np.ndarray:
         return np.ones(length)
     from_edge = np.minimum(np.arange(length) + 0.5, length - np.arange(length) - 0.5)
     share = np.clip(from_edge / (feather * length / 2), 0, 1)
-    return share * share * (3 - 2 * share)
+    return eased(share)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from speech2face.geometry import dot
+from speech2face.signals import eased
 
 _KNOTS = 65
 """Samples of an edge between u = -1 and u = +1."""
@@ -47,7 +48,7 @@ class Slit:
         what is behind it, only the rest of the face knows the outline.
         """
         share = ((_BESIDE[1] - self.u.abs()) / (_BESIDE[1] - _BESIDE[0])).clamp(0, 1)
-        return (share * share * (3 - 2 * share))[:, None]
+        return eased(share)[:, None]
 
     def below(self, soft: float) -> Float[Tensor, "batch 1 height width"]:
         """Tell how far each pixel belongs to the lower side, 0 to 1.

@@ -9,6 +9,7 @@ from scipy.spatial import KDTree
 
 from speech2face.errors import InputError
 from speech2face.media.image import read_image
+from speech2face.signals import eased
 from speech2face.synthesis.heads.head_model import (
     BROW,
     CLOTH,
@@ -236,7 +237,7 @@ def _dressed(model: HeadModel) -> np.ndarray:
 def turns(down: Float[np.ndarray, " vertices"]) -> Float[np.ndarray, " vertices"]:
     """Share of the head's turn at a height, smooth along the neck."""
     share = np.clip((_STILL - down) / (_STILL - _TURNED), 0, 1)
-    return (share * share * (3 - 2 * share)).astype(np.float32)
+    return eased(share).astype(np.float32)
 
 
 def _scalp(model: HeadModel, rest: np.ndarray, *, none: bool) -> Float[np.ndarray, " every"]:

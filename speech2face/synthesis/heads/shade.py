@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from speech2face.signals import eased
 from speech2face.synthesis.heads.head_model import (
     BROW,
     CLOTH,
@@ -141,7 +142,7 @@ class Shader:
             visible = visible * torch.where(occlusion < 1, occlusion, 1.0)
             cosine = (normal @ towards)[:, None]
             around = ((cosine + wrap) / (1 + wrap)).clamp(0, 1)
-            around = 0.5 * around + 0.5 * around * around * (3 - 2 * around)
+            around = 0.5 * around + 0.5 * eased(around)
             diffuse = diffuse + light * around * visible
             half = functional.normalize(view + towards, dim=1)
             shine = shine + light * visible * strength * _ggx(normal, half, view, cosine, rough)
@@ -257,7 +258,7 @@ def _sample(texture: Float[Tensor, "1 channels h w"], uv: Float[Tensor, "pixels 
 
 def _smooth(low: float, high: float, value: Tensor) -> Tensor:
     share = ((value - low) / (high - low)).clamp(0, 1)
-    return share * share * (3 - 2 * share)
+    return eased(share)
 
 
 def _irradiance(sky: Float[Tensor, "9 3"], normal: Float[Tensor, "pixels 3"]) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial import KDTree
 
+from speech2face.signals import eased
 from speech2face.synthesis.heads.head_assets import (
     MOUTH_DEPTH,
     Head,
@@ -75,7 +76,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 def _smooth(low: float, high: float, value: np.ndarray) -> np.ndarray:
     t = np.clip((value - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
+    return eased(t)
 
 
 def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from speech2face.geometry import fit_similarity
 from speech2face.media.image import read_image
 from speech2face.media.sound.audio import read_speech
 from speech2face.signals import resample
+from speech2face.training.speech.align import read_words
 from speech2face.training.tracker.mesh_tracks import track_video
 
 STEP = timing.samples_at(1, timing.MOTION_FPS)
@@ -39,8 +40,6 @@ _FRONTAL = 25.0
 _SHUT = 0.03
 """Mouth opening up to which a portrait's mouth counts as resting."""
 
-_ALIGN_RATE = 25_000
-"""Units a second of GRID's .align files."""
 
 _FACEGOOD_FPS = Fraction(30)
 _FACEGOOD_LATE = 0.6
@@ -209,12 +208,6 @@ def speech_around(spoken: Bool[np.ndarray, " frames"]) -> Int8[np.ndarray, " fra
     for frame in np.flatnonzero(spoken):
         marked[max(0, frame - 3) : frame + 3] = 1
     return marked
-
-
-def read_words(path: Path) -> list[tuple[float, float, str]]:
-    """Read a GRID .align file: start and end in seconds, and the word."""
-    rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [(int(row[0]) / _ALIGN_RATE, int(row[1]) / _ALIGN_RATE, row[2]) for row in rows]
 
 
 def prepare_grid(data: Path, out: Path, teacher: Path, rig: Rig) -> int:

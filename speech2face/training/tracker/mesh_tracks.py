@@ -25,9 +25,9 @@ def track_video(video: Path, out: Path, task: Path) -> int:
     Raises:
         MediaError: The video cannot be read.
     """  # noqa: DOC502 VideoReader raises it
-    teacher = FaceMeshTeacher(task)
+    reader, teacher = VideoReader(video), FaceMeshTeacher(task)
     meshes, presence = [], []
-    for frame in VideoReader(video):
+    for frame in reader:
         face = teacher(frame)
         meshes.append(_LOST if face is None else face.mesh)
         presence.append(0.0 if face is None else face.presence)

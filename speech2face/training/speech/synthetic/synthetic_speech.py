@@ -5,6 +5,7 @@ a linear map fitted to GRID, and scaled to GRID's amplitude. See `coarticulation
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,12 @@ from rich.progress import track
 
 from speech2face import landmarks
 from speech2face.models.speech2landmarks import MOVING
+from speech2face.training.speech.align import Word, read_words
 from speech2face.training.speech.data import (
     STEP,
     Stretch,
     fitted,
     read_stretch,
-    read_words,
     speech_around,
     write_stretch,
 )
@@ -191,7 +192,7 @@ def name_grid_phones(prepared: Path, grid: Path) -> int:
 def _named(
     espeak: Espeak,
     known: dict[str, list[tuple[float, float, int]]],
-    words: list[tuple[float, float, str]],
+    words: Sequence[Word],
     frames: int,
 ) -> Int8[np.ndarray, " frames"]:
     labels = np.zeros(frames, np.int8)
