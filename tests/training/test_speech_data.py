@@ -109,7 +109,7 @@ def test_something_that_is_no_video_is_refused(tmp_path: Path):
     path = tmp_path / "x.mp4"
     path.write_text("no video")
 
-    with pytest.raises(MediaError, match="not a video"):
+    with pytest.raises(MediaError, match="holds no video"):
         track_video(path, tmp_path / "out.npz", tmp_path / "teacher.task")
 
 
