@@ -255,7 +255,8 @@ def test_the_stages_of_the_command_line_take_imported_weights(
     track, latents, video = (str(tmp_path / name) for name in ("a.npz", "b.npz", "c.mp4"))
     who = ["--generator", "facevid2vid:sad", "--device", "cpu"]
 
-    assert main(["landmarks", str(speech), "-o", track]) == 0
+    of = ["--portrait", str(portrait)]
+    assert main(["landmarks", str(speech), *of, "-o", track]) == 0
     assert main(["latents", str(portrait), track, "--audio", str(speech), "-o", latents, *who]) == 0
     assert main(["render", str(portrait), latents, "-o", video, "--size", "64", "--crop"]) == 0
     assert Path(video).stat().st_size > 0
