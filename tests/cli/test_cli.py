@@ -9,7 +9,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
+import av
 import numpy as np
 import pytest
 
@@ -240,17 +242,20 @@ def test_doctor_finds_everything_that_a_video_needs(capsys: pytest.CaptureFixtur
 
     told = capsys.readouterr().out
     assert "FAIL" not in told
-    for needed in ("python", "torch", "ffmpeg", "weights", "threads", "free"):
+    for needed in ("python", "torch", "encoders", "weights", "threads", "free"):
         assert needed in told
 
 
 def test_doctor_fails_with_the_status_of_what_is_missing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
+    def without(name: str, mode: str) -> NoReturn:
+        raise ValueError(name, mode)
+
+    monkeypatch.setattr(av, "Codec", without)
 
     assert main(["doctor"]) == 5
-    assert "FAIL  ffmpeg" in capsys.readouterr().out
+    assert "FAIL  encoders" in capsys.readouterr().out
 
 
 def test_weights_are_listed_with_their_licence_and_verified(
@@ -320,7 +325,7 @@ def test_an_interrupted_command_leaves_nothing_behind(
         running.send_signal(sent)
         told += running.stderr.readlines()
 
-    assert len(hidden) == 1  # the temporary file was there
+    assert len(hidden) == 2  # the temporary files of video and sidecar were there
     assert running.returncode == status
     assert list(tmp_path.iterdir()) == []
     assert not any("Traceback" in line for line in told)
@@ -367,13 +372,22 @@ def test_the_commands_of_the_readme_run(beside_examples: Path) -> None:
 
 
 def test_the_python_of_the_readme_runs(beside_examples: Path) -> None:
-    (code,) = blocks("python")
+    files, live = blocks("python")
     names: dict[str, object] = {}
 
-    exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - our own README
+    exec(compile(files, "README.md", "exec"), names)  # noqa: S102 - our own README
 
     assert (beside_examples / "talk.mp4").exists()
     assert np.shape(names["frame"])[2] == 3
+
+    shown: list[tuple[np.ndarray, np.ndarray]] = []
+    names["microphone"] = [np.zeros(4_800, np.float32)] * 8
+    names["show"] = lambda frames, samples: shown.append((frames, samples))
+    exec(compile(live, "README.md", "exec"), names)  # noqa: S102
+
+    frames, samples = (sum(map(len, kind)) for kind in zip(*shown, strict=True))
+    assert frames >= 50
+    assert samples == frames * 48_000 // 25
 
 
 def test_the_readme_names_every_option_that_a_user_may_give() -> None:

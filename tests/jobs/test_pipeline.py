@@ -148,14 +148,14 @@ def test_a_silent_sound_leaves_the_mouth_at_rest(
 ) -> None:
     silence = tmp_path / "silence.wav"
     soundfile.write(silence, np.zeros(16_000, np.int16), 16_000)
-    still = replace(SMALL, blink="off", pose="still", gaze="camera")
+    still = replace(SMALL, blink="off", pose="still", gaze="camera", liveliness=0.0)
 
     with pytest.warns(Speech2FaceWarning, match="no speech"):
         quiet = engine.animate(portrait, silence, settings=still)
     spoken = engine.animate(portrait, speech, settings=still)
 
     # The last five are eyes and head, in degrees; the eyes tremble as living ones do.
-    assert np.abs(quiet.latents.values[:, :-5]).max() < 0.05
+    assert np.abs(quiet.latents.values[:, :-5]).max() < 0.15
     assert np.abs(spoken.latents.values[:, :-5]).max() > 0.2
 
 
@@ -187,11 +187,11 @@ def test_progress_tells_of_every_stage_and_ends_complete(
 
     stages = list(dict.fromkeys(event.stage for event in seen))
     assert stages == [
-        "portrait", "sound", "landmarks", "controls", "latents", "encode",
+        "portrait", "encode", "sound", "landmarks", "controls", "latents",
         "render", "paste", "write",
     ]  # fmt: skip
     written = [event.done for event in seen if event.stage == "write"]
-    assert written == [8, 16, 20]
+    assert written == [2, 10, 18, 20]  # the first frames are drawn early
     assert (seen[-1].stage, seen[-1].done, seen[-1].total) == ("write", 20, 20)
 
 

@@ -80,7 +80,7 @@ def test_what_was_fitted_reproduces_what_the_extractor_reads(fitted: Calibrated,
     rig, extractor = load_rig(), toy_extractor()
     motion = Motion.of(
         np.stack([rig.weights(jawOpen=0.4 + 0.1 * row) for row in range(5)]),
-        pose=np.array([[-8, 0, 0], [8, 0, 0], [0, 5, 0], [0, -5, 0], [0, 0, 4]]),
+        pose=np.array([[-8.0, 0, 0], [8, 0, 0], [0, 5, 0], [0, -5, 0], [0, 0, 4]]),
     )
     from speech2face.generators.warp.generator import WarpGenerator
 
