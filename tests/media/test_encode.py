@@ -423,7 +423,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 """
 
 _ENDLESS = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
 from fractions import Fraction
 from pathlib import Path
 import numpy as np
