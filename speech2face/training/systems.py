@@ -46,7 +46,7 @@ def _hearing(table: dict[str, Any], where: str) -> Training:
 
     recipe = from_table(system.HearingRecipe, table, where)
     return Training(
-        config=recipe, open=lambda data: system.open_task(recipe, data), ship=system.ship,
+        config=recipe, open=lambda data, _: system.open_task(recipe, data), ship=system.ship,
         made_by="speech2face prepare --only voices",
     )  # fmt: skip
 

@@ -210,7 +210,7 @@ def test_a_recipe_of_no_known_system_is_refused(tmp_path: Path):
     path = tmp_path / "other.toml"
     path.write_text('system = "voice"')
 
-    with pytest.raises(InputError, match="expected one of speech2landmarks, sync"):
+    with pytest.raises(InputError, match="expected one of speech2landmarks, hearing, sync"):
         read_training(path)
 
 

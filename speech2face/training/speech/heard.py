@@ -87,10 +87,10 @@ class Pool:
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / "recipe.json").write_text(self._facts + "\n", encoding="utf-8")
-        numbers = range(self._shards)
+        numbers, console = range(self._shards), Console(stderr=True)
         self._held = [
             self._shard(number, network, mel)
-            for number in track(numbers, "hear", console=Console(stderr=True))
+            for number in track(numbers, "hear", console=console, disable=not console.is_terminal)
         ]
 
     def _shard(
