@@ -171,7 +171,7 @@ def test_a_plan_is_followed_row_by_row(cast: Cast, sound) -> None:
     shown = frames(play(session, samples[:rate] * 0, rate, 500))
 
     assert len(shown) == 25
-    moved = np.abs(shown - shown[0]).max((1, 2, 3))
+    moved = np.abs(shown - shown[0])[:, :32].max((1, 2, 3))  # eyes; lips may rest otherwise
     assert (moved > 10).tolist() == [10 <= frame < 14 for frame in range(25)]
 
 
