@@ -192,7 +192,7 @@ def test_an_unknown_kind_is_refused(tmp_path: Path):
 
 
 def test_the_command_writes_pairs_and_says_how_many(data: Path, tmp_path: Path, capsys):
-    arguments = ["synthesize", "portraits", "--data", str(data), "--out", str(tmp_path / "o")]
+    arguments = ["synthesize", "portraits", "--data", str(data), "-o", str(tmp_path / "o")]
     arguments += ["--tracks", str(data / "meshes.npz"), "--count", "1", "--progress", "json"]
 
     assert run(arguments) == 0
