@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float32
 
 from speech2face.jobs.animate import Speech2Face, weights_behind
-from speech2face.jobs.avatar import Avatar
 from speech2face.jobs.clip import Progress, Report, silent
 from speech2face.jobs.preflight import read_portrait
 from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar, sidecar_path
@@ -18,7 +17,7 @@ from speech2face.media.inputs import Opened, open_input
 from speech2face.media.sound.arriving import Arriving
 from speech2face.media.sound.soundtrack import SoundFormat
 from speech2face.media.video.encode import Beside, ByteSink, RawWriter, VideoWriter
-from speech2face.session import Piece
+from speech2face.session import Piece, Session
 
 Write = Callable[[Piece], None]
 
@@ -55,17 +54,16 @@ def speak_live(
     opened = open_input(portrait, "portrait")
     beside = _described(opened, output, settings, overwrite=overwrite)
     avatar = engine.avatar(read_portrait(opened, settings), settings)
-    frames = 0
-    with _sink(avatar, sound, output, settings, beside, raw_frames, overwrite) as write:
-        for piece in _pieces(avatar, sound, settings):
+    session, frames = avatar.session(settings), 0
+    with _sink(session, sound, output, beside, raw_frames, overwrite) as write:
+        for piece in _pieces(session, sound, settings.preview):
             write(piece)
             frames += len(piece.frames)
             report(Progress(stage="write", done=frames, total=0))
     return frames
 
 
-def _pieces(avatar: Avatar, sound: Arriving, settings: Settings) -> Iterator[Piece]:
-    session, limit = avatar.session(settings), settings.preview
+def _pieces(session: Session, sound: Arriving, limit: int | None) -> Iterator[Piece]:
     for block in sound:
         for piece in session.feed(_mono(block), sound.rate):
             yield piece
@@ -80,17 +78,15 @@ def _mono(block: Float32[np.ndarray, "samples channels"]) -> Float32[np.ndarray,
 
 @contextmanager
 def _sink(
-    avatar: Avatar,
+    session: Session,
     sound: Arriving,
     output: Path | ByteSink,
-    settings: Settings,
     beside: Beside | None,
     raw_frames: bool,
     overwrite: bool,
 ) -> Iterator[Write]:
-    size = avatar.session(settings).size
     if raw_frames and not isinstance(output, Path):
-        rows = RawWriter(output, size)
+        rows = RawWriter(output, session.size)
 
         def write_rows(piece: Piece) -> None:
             for frame in piece.frames:
@@ -99,7 +95,7 @@ def _sink(
         yield write_rows
         return
     with VideoWriter(
-        output, size=size, fps=settings.rate, sound=SoundFormat(rate=sound.rate, channels=1),
+        output, size=session.size, fps=session.fps, sound=SoundFormat(rate=sound.rate, channels=1),
         overwrite=overwrite, tags=SYNTHETIC_TAGS, beside=beside,
     ) as video:  # fmt: skip
 
