@@ -34,11 +34,9 @@ from speech2face.motion.steps import Bridge, SolveStep
 from speech2face.stages.loudness import LoudnessStep
 from speech2face.stages.speech2landmarks import Speech2Landmarks, SpeechStream
 from speech2face.steps import Resample
-from speech2face.timing import MOTION_FPS, SPEECH_RATE, frames_for, samples_at
+from speech2face.timing import MOTION_FPS, MOTION_SAMPLES, SPEECH_RATE, frames_for, samples_at
 from speech2face.types import ControlTrack, LandmarkTrack, cut, joined
 
-_FRAME = SPEECH_RATE // MOTION_FPS.numerator
-"""Samples of a frame of motion at 16 kHz: 640."""
 _SOFTEN = 1
 """Frames of motion that are waited for so that emotion can soften the lips: less than offline."""
 _RESAMPLING = Fraction(1, 25)
@@ -204,7 +202,7 @@ class Session:
         # Filled with silence, so that frames come without waiting for the look-ahead again.
         self._sound = np.zeros(samples_at(self._late, MOTION_FPS, self.rate), np.float32)
         self._fed = len(self._sound)
-        self._listen(np.zeros(self._late * _FRAME, np.float32))
+        self._listen(np.zeros(self._late * MOTION_SAMPLES, np.float32))
 
     def finish(self) -> Iterator[Piece]:
         """Draw the rest; the last frame covers the end of the sound.
@@ -261,12 +259,12 @@ class Session:
         batches: so sound is held back until it completes one, which delays nothing.
         """
         self._held = np.concatenate([self._held, speech])
-        steps = len(self._held) // _FRAME
+        steps = len(self._held) // MOTION_SAMPLES
         ready = self._steps + steps - self._late  # frames that this sound would complete
         whole = steps - ready % self._group if ready >= self._group else 0
-        heard = len(self._held) if rest else max(whole, 0) * _FRAME
+        heard = len(self._held) if rest else max(whole, 0) * MOTION_SAMPLES
         speech, self._held = np.split(self._held, [heard])
-        self._steps += heard // _FRAME
+        self._steps += heard // MOTION_SAMPLES
         if not heard:
             return
         self._points = np.concatenate([self._points, self._hear.feed(speech)])

@@ -14,6 +14,9 @@ MOTION_FPS = Fraction(25)
 SPEECH_RATE = 16_000
 """Samples per second of the mono sound that is analysed."""
 
+MOTION_SAMPLES = SPEECH_RATE // MOTION_FPS.numerator
+"""Samples of analysed sound in a frame of motion: 640."""
+
 _NTSC_BASES = (24, 30, 48, 60, 120)
 """Rates that exist as n·1000/1001 too; people write them with two or three decimals."""
 

@@ -7,12 +7,10 @@ from jaxtyping import Float
 
 from speech2face.controls.settings import ControlSettings
 from speech2face.errors import InputError
-from speech2face.timing import MOTION_FPS, SPEECH_RATE
+from speech2face.timing import MOTION_SAMPLES
 from speech2face.types import ControlTrack, cut
 
 Samples = Float[np.ndarray, " _samples"]
-_FRAME = SPEECH_RATE // MOTION_FPS.numerator
-"""Samples of a frame of motion at 16 kHz: 640."""
 
 
 @runtime_checkable
@@ -51,11 +49,11 @@ class Planned:
     def feed(self, samples: Samples) -> ControlTrack:
         """Return the rows of frames that are complete."""
         self._samples += len(samples)
-        return self._until(self._samples // _FRAME)
+        return self._until(self._samples // MOTION_SAMPLES)
 
     def finish(self) -> ControlTrack:
         """Return the row of a frame that has only begun."""
-        return self._until(-(-self._samples // _FRAME))
+        return self._until(-(-self._samples // MOTION_SAMPLES))
 
     def steer(self, settings: ControlSettings) -> None:
         """Refuse.

@@ -28,15 +28,13 @@ from speech2face.session import Cast, Piece, Session
 from speech2face.signals import resample
 from speech2face.stages.landmarks2latents import landmarks2latents
 from speech2face.stages.speech2landmarks import Speech2Landmarks
-from speech2face.timing import MOTION_FPS, SPEECH_RATE, frames_for
+from speech2face.timing import MOTION_FPS, MOTION_SAMPLES, frames_for
 from speech2face.types import LandmarkTrack, LatentTrack, Speech
 
 _MOVING = 0.03
 """Landmarks that move by less than this share of the distance between the eyes say nothing: the
 network gives up to 0.027 for silence and noise, and 0.06 for a lone tone (measured)."""
 
-_FRAME = SPEECH_RATE // MOTION_FPS.numerator
-"""Samples of a frame of motion."""
 _LIVE_BATCH = 4
 """Frames of a session that are waited for and drawn together."""
 
@@ -84,7 +82,7 @@ class Avatar:
             view=self.view, state=self._state, generator=parts.generator, drawers=parts.drawers,
             speech2landmarks=parts.speech2landmarks,
         )  # fmt: skip
-        frames = None if plan is None else max(1, -(-len(plan.samples) // _FRAME))
+        frames = None if plan is None else max(1, -(-len(plan.samples) // MOTION_SAMPLES))
         settings = follow_pose(settings, parts.tracker, frames or _FOLLOWED)
         if plan is None or frames is None:
             director = LiveDirector(settings, HeadRoom.of(self.view))

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from speech2face.generators.base import LOUDNESS_BANDS, Loudness
 from speech2face.models.mel import CONTEXT, HOP, LogMel, MelConfig
-from speech2face.timing import MOTION_FPS, SPEECH_RATE, samples_at
+from speech2face.timing import MOTION_FPS, MOTION_SAMPLES, samples_at
 from speech2face.types import Speech
 
 _AT_ONCE = 750
@@ -17,8 +17,6 @@ _QUIETEST = 7.0
 """Sound counts from this far below the loud parts of the clip (natural log of power: 30 dB)."""
 _LEAST_LOUD = -8.0
 """A clip whose loudest part lies below this is silence: -65 dB of full scale."""
-_FRAME = SPEECH_RATE // MOTION_FPS.numerator
-"""Samples of a frame of motion: 640."""
 _FORGET = 0.1 * float(np.log(10)) * 1.5 / float(MOTION_FPS)
 """By how much the loudest level falls in a frame: 1.5 dB a second."""
 
@@ -55,11 +53,11 @@ class LoudnessStep:
     def feed(self, samples: Float[np.ndarray, " samples"]) -> Loudness:
         """Take mono samples at 16 kHz; return a row for every 640 of them that are complete."""
         self._heard = np.concatenate([self._heard, samples.astype(np.float32)])
-        frames = (len(self._heard) - CONTEXT) // _FRAME
+        frames = (len(self._heard) - CONTEXT) // MOTION_SAMPLES
         if not frames:
             return np.zeros((0, LOUDNESS_BANDS), np.float32)
-        known = torch.from_numpy(self._heard[: CONTEXT + frames * _FRAME])
-        self._heard = self._heard[frames * _FRAME :]
+        known = torch.from_numpy(self._heard[: CONTEXT + frames * MOTION_SAMPLES])
+        self._heard = self._heard[frames * MOTION_SAMPLES :]
         bands = self._hear(known[None])[0].numpy()
         levels = bands.reshape(frames, -1, LOUDNESS_BANDS).mean(1)
         rows = np.empty_like(levels)
@@ -71,4 +69,4 @@ class LoudnessStep:
     def finish(self) -> Loudness:
         """Return the row of a frame that has only begun, if there is one."""
         begun = len(self._heard) - CONTEXT
-        return self.feed(np.zeros(-begun % _FRAME, np.float32))
+        return self.feed(np.zeros(-begun % MOTION_SAMPLES, np.float32))
