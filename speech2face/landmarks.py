@@ -80,6 +80,11 @@ OUTER_EYE_CORNERS = (36, 45)
 """The landmarks whose distance is the unit of normalized landmarks."""
 INNER_LIP_GAPS = ((61, 67), (62, 66), (63, 65))
 """Upper and lower landmarks that meet when the lips close."""
+_UPPER_LIP = [49, 50, 51, 52, 53, 61, 62, 63]
+_LOWER_LIP = [55, 56, 57, 58, 59, 65, 66, 67]
+"""Landmarks that move when the lips meet."""
+_UPPER_SHARE = 0.3
+"""Of the way to a closure that the upper lip goes; the jaw brings the lower one."""
 LIP_CORNERS = ((48, 54), (60, 64))
 """Left and right corners of the lips, outside and inside."""
 
@@ -93,6 +98,21 @@ def eye_distance(points: Float[np.ndarray, "*frames 70 3"]) -> Float[np.ndarray,
     """Measure the distance of the outer eye corners, the unit of everything that is scale-free."""
     left, right = OUTER_EYE_CORNERS
     return np.asarray(np.linalg.norm(points[..., right, :] - points[..., left, :], axis=-1))
+
+
+def lips_together(
+    offsets: Float[np.ndarray, "frames 70 3"], way: Float[np.ndarray, " frames"]
+) -> Float[np.ndarray, "frames 70 3"]:
+    """Return lips that are nearer to each other; the corners stay, and the jaw does most of it.
+
+    Args:
+        offsets: Movements from the resting landmarks.
+        way: By how much the gap of each frame shrinks.
+    """
+    met = offsets.copy()
+    met[:, _UPPER_LIP, 1] += _UPPER_SHARE * way[:, None]
+    met[:, _LOWER_LIP, 1] -= (1 - _UPPER_SHARE) * way[:, None]
+    return met
 
 
 def mouth_opening(points: Float[np.ndarray, "*frames 70 3"]) -> Float[np.ndarray, "*frames"]:

@@ -61,10 +61,6 @@ _CLOSED, _OPEN = 0.012, 0.04
 """Gap of the lips, in eye distances, below which they are closed, and above which they are free."""
 _SLOWEST, _FASTEST = -0.9, 1.0
 """Bounds of the pace: strong mixtures stay human."""
-_UPPER_SHARE = 0.3
-"""Of the way to a closure that the upper lip goes; the jaw brings the lower one."""
-_UPPER = [49, 50, 51, 52, 53, 61, 62, 63]
-_LOWER = [55, 56, 57, 58, 59, 65, 66, 67]
 
 Offsets = Float[np.ndarray, "frames 70 3"]
 
@@ -168,10 +164,7 @@ def _closed_again(moved: Offsets, spoken: Offsets) -> Offsets:
     gap, said = _gap(moved), _gap(spoken)
     excess = np.maximum(gap - said, 0) * closedness(spoken)
     excess = excess - np.maximum(np.minimum(said, 0) - gap, 0)
-    met = moved.copy()
-    met[:, _UPPER, 1] += _UPPER_SHARE * excess[:, None]
-    met[:, _LOWER, 1] -= (1 - _UPPER_SHARE) * excess[:, None]
-    return met
+    return landmarks.lips_together(moved, excess)
 
 
 def _gap(offsets: Offsets) -> Float[np.ndarray, " frames"]:

@@ -40,9 +40,6 @@ _BILABIAL = (0.1, 0.3)
 """Probability of p, b or m from which the lips are helped together, and at which they meet. Low,
 because a missed closure is seen; at 0.02 and 0.06 people never heard meet 90 instead of 82 % of
 them, but on natural voices the lips then close twice as often as anything is said."""
-_UPPER_LIP = [49, 50, 51, 52, 53, 61, 62, 63]
-_LOWER_LIP = [55, 56, 57, 58, 59, 65, 66, 67]
-"""Landmarks that move when the lips meet; the corners stay."""
 
 Points = Float[np.ndarray, "frames 70 3"]
 
@@ -52,8 +49,7 @@ def meet_lips(
 ) -> Float[np.ndarray, "frames 70 3"]:
     """Bring the lips together where p, b or m is heard.
 
-    Regression answers a doubtful closure with a narrow gap; an eye takes that for a missed one. The
-    lower lip goes 70 % of the way, as the jaw does most of it.
+    Regression answers a doubtful closure with a narrow gap; an eye takes that for a missed one.
 
     Args:
         offsets: Movements from the rest landmarks.
@@ -63,11 +59,7 @@ def meet_lips(
     closing = np.clip((bilabial - doubtful) / (sure - doubtful), 0, 1)
     upper, lower = np.array(landmarks.INNER_LIP_GAPS).T
     gap = (offsets[:, lower, 1] - offsets[:, upper, 1]).mean(1)
-    way = (np.maximum(gap, 0) * closing)[:, None]
-    met = offsets.copy()
-    met[:, _UPPER_LIP, 1] += 0.3 * way
-    met[:, _LOWER_LIP, 1] -= 0.7 * way
-    return met
+    return landmarks.lips_together(offsets, np.maximum(gap, 0) * closing)
 
 
 class SpeechStream:
