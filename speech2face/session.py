@@ -27,7 +27,7 @@ from speech2face.errors import InputError
 from speech2face.face.paste import PasteBack
 from speech2face.face.view import View, moved_inside
 from speech2face.generators.ahead import Drawers
-from speech2face.generators.base import LOUDNESS_BANDS, Frames, Generator
+from speech2face.generators.base import LOUDNESS_BANDS, Generator
 from speech2face.motion.motion import Motion
 from speech2face.motion.solve import Solve
 from speech2face.motion.steps import Bridge, SolveStep
@@ -44,7 +44,6 @@ _RESAMPLING = Fraction(1, 25)
 
 _AT_ONCE = 8
 """Frames drawn as one batch at most."""
-_PASTED_BYTES = 64_000_000
 
 Samples = Float[np.ndarray, " _samples"]
 
@@ -305,15 +304,12 @@ class Session:
         chunk = max(1, min(_AT_ONCE, count // cast.drawers.count))
         latents = self._latents[:count]
         for crops in cast.drawers.draw(cast.generator, cast.state, latents, chunk):
-            # A large picture is put together a few frames at a time, so that memory stays small.
-            at_once = max(1, _PASTED_BYTES // (3 * self.size[0] * self.size[1]))
-            for first in range(0, len(crops), at_once):
+            for frames in (crops,) if self._paste is None else self._paste.in_parts(crops):
                 if call != self._call:
                     return
-                yield self._piece(crops[first : first + at_once])
+                yield self._piece(frames)
 
-    def _piece(self, crops: Frames) -> Piece:
-        frames = crops if self._paste is None else self._paste(crops)
+    def _piece(self, frames: UInt8[np.ndarray, "frames height width 3"]) -> Piece:
         start, self._given = self._given, self._given + len(frames)
         self._latents = self._latents[len(frames) :]
         shown = self._given - self._start

@@ -1,5 +1,7 @@
 """Put animated crops back into the whole picture."""
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -9,6 +11,8 @@ from speech2face.signals import eased
 
 _FADE = 0.12
 """Width of the matte's soft border over the crop's side."""
+_PASTED_BYTES = 64_000_000
+"""Frames that `in_parts` yields together take no more."""
 _CHANGED = 6.0
 """Change in grey levels at which the picture's own fine detail is half gone."""
 
@@ -51,6 +55,14 @@ class PasteBack:
         whole = np.zeros(self._image.shape[:2], np.float32)
         whole[self._part] = self._matte[..., 0]
         return whole
+
+    def in_parts(
+        self, crops: UInt8[np.ndarray, "frames size size 3"]
+    ) -> Iterator[UInt8[np.ndarray, "some height width 3"]]:
+        """Paste a chunk of frames; of a large picture a few at a time, so memory stays small."""
+        at_once = max(1, _PASTED_BYTES // self._image.nbytes)
+        for first in range(0, len(crops), at_once):
+            yield self(crops[first : first + at_once])
 
     def __call__(
         self, crops: UInt8[np.ndarray, "frames size size 3"]

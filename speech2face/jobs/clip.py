@@ -14,9 +14,6 @@ from speech2face.generators.base import Generator
 from speech2face.jobs.settings import Settings
 from speech2face.types import LatentTrack
 
-_PASTED_BYTES = 64_000_000
-"""Frames of a large picture are put together a few at a time, so that memory stays small."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
@@ -67,21 +64,15 @@ class Clip:
     def __iter__(self) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
         """Draw the frames, sRGB; no more of them are held than a few chunks."""
         paste = None if self._canvas is None else PasteBack(self._canvas)
-        width, height = self.size
-        at_once = max(1, _PASTED_BYTES // (3 * width * height))
         latents, chunk, start = self.latents.values, self._settings.batch_size, 0
         for crops in self._drawers.draw(self._generator, self._state, latents, chunk):
             self._ended("render", start + len(crops))
-            if paste is not None:
-                for first in range(0, len(crops), at_once):
-                    frames = paste(crops[first : first + at_once])
-                    self._ended("paste", start + first + len(frames))
-                    yield from frames
-                    self._ended("write", start + first + len(frames))
-            else:
-                yield from crops
-                self._ended("write", start + len(crops))
-            start += len(crops)
+            for frames in (crops,) if paste is None else paste.in_parts(crops):
+                start += len(frames)
+                if paste is not None:
+                    self._ended("paste", start)
+                yield from frames
+                self._ended("write", start)
 
     def _ended(self, stage: str, done: int) -> None:
         self._report(Progress(stage=stage, done=done, total=len(self)))
