@@ -1,6 +1,6 @@
 """The whole job: a portrait and a sound become a video of the portrait speaking."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
@@ -23,7 +23,7 @@ from speech2face.jobs.clip import Clip, Progress, Report, silent
 from speech2face.jobs.preflight import Job, check, read_portrait
 from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar
 from speech2face.jobs.settings import Settings
-from speech2face.media.inputs import Readable
+from speech2face.media.inputs import Opened, Readable
 from speech2face.media.sound.audio import read_speech
 from speech2face.media.sound.sound import Sound
 from speech2face.media.video.encode import Beside, ByteSink, VideoWriter
@@ -162,7 +162,10 @@ class Speech2Face:
         if stream is not None:
             _write(clip, job, stream, None)
         elif job.output is not None:
-            _write(clip, job, job.output, _described(job, job.output))
+            assert job.sidecar is not None  # noqa: S101 where there is an output, there is one
+            inputs = {"portrait": job.portrait, "audio": job.audio.source}
+            beside = described(job.output, settings=job.settings, inputs=inputs, path=job.sidecar)
+            _write(clip, job, job.output, beside)
         return clip
 
     def prepare(self, job: Job, progress: Report | None = None) -> Clip:
@@ -174,25 +177,28 @@ class Speech2Face:
         return avatar.clip(speech, job.duration, settings, report, name=str(job.audio))
 
 
-def weights_behind(settings: Settings) -> list[str]:
-    """Name the weights that settings use: shipped ones, and imported ones by their full name."""
-    own = {"speech2landmarks"} if settings.speech2landmarks else set[str]()
-    return sorted({*_ALWAYS, *weights_of(full_name(settings.generator))} - own)
+def described(
+    output: Path, *, settings: Settings, inputs: Mapping[str, Opened | Path], path: Path
+) -> Beside:
+    """Return the sidecar of a video: how it was made.
 
-
-def _described(job: Job, output: Path) -> Beside:
-    """Return the sidecar: how the video was made."""
-    assert job.sidecar is not None  # noqa: S101 where there is an output, there is a sidecar
-    settings, pose = job.settings, job.settings.resolve().pose
+    Args:
+        output: The video.
+        settings: What was asked for; the files that they name are inputs too.
+        inputs: What was opened, by its role.
+        path: Where the sidecar goes.
+    """
+    generator, pose = full_name(settings.generator), settings.resolve().pose
     own = settings.speech2landmarks
+    shipped = {*_ALWAYS, *weights_of(generator)} - ({"speech2landmarks"} if own else set())
     return sidecar(
         output,
-        settings=asdict(settings) | {"generator": full_name(settings.generator)},
-        inputs={"portrait": job.portrait, "audio": job.audio.source}
+        settings=asdict(settings) | {"generator": generator},
+        inputs={**inputs}
         | ({"speech2landmarks": own} if own else {})
         | ({"pose": pose} if isinstance(pose, Path) else {}),
-        weights=weights_behind(settings),
-        path=job.sidecar,
+        weights=sorted(shipped),
+        path=path,
     )
 
 

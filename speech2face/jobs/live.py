@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
 
-from speech2face.jobs.animate import Speech2Face, weights_behind
+from speech2face.jobs.animate import Speech2Face, described
 from speech2face.jobs.clip import Progress, Report, silent
 from speech2face.jobs.preflight import read_portrait
-from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar, sidecar_path
+from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar_path
 from speech2face.jobs.settings import Settings
-from speech2face.media.inputs import Opened, open_input
+from speech2face.media.inputs import open_input
 from speech2face.media.sound.arriving import Arriving
 from speech2face.media.sound.soundtrack import SoundFormat
 from speech2face.media.video.encode import Beside, ByteSink, RawWriter, VideoWriter
@@ -52,7 +51,10 @@ def speak_live(
         Speech2FaceError: An input, the output or the installation cannot be used.
     """  # noqa: DOC502 the parts raise it
     opened = open_input(portrait, "portrait")
-    beside = _described(opened, output, settings, overwrite=overwrite)
+    beside = None
+    if isinstance(output, Path):
+        path = sidecar_path(output, inputs=[opened], overwrite=overwrite)
+        beside = described(output, settings=settings, inputs={"portrait": opened}, path=path)
     avatar = engine.avatar(read_portrait(opened, settings), settings)
     session, frames = avatar.session(settings), 0
     with _sink(session, sound, output, beside, raw_frames, overwrite) as write:
@@ -105,16 +107,3 @@ def _sink(
             video.write_sound(piece.samples[:, None])
 
         yield write
-
-
-def _described(
-    portrait: Opened, output: Path | ByteSink, settings: Settings, *, overwrite: bool
-) -> Beside | None:
-    """Return the sidecar of a file; streams have none."""
-    if not isinstance(output, Path):
-        return None
-    path = sidecar_path(output, inputs=[portrait], overwrite=overwrite)
-    return sidecar(
-        output, settings=asdict(settings), inputs={"portrait": portrait},
-        weights=weights_behind(settings), path=path,
-    )  # fmt: skip
