@@ -22,7 +22,7 @@ class Step(Protocol[In_contra, Out_co]):
         """How many frames what comes out lies behind what went in."""
         ...
 
-    def feed(self, piece: In_contra) -> Out_co:
+    def feed(self, piece: In_contra, /) -> Out_co:
         """Take the next piece; return what is known by now, perhaps nothing."""
         ...
 

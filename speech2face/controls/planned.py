@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from speech2face.controls.settings import ControlSettings
 from speech2face.errors import InputError
+from speech2face.steps import Step
 from speech2face.timing import MOTION_SAMPLES
 from speech2face.types import ControlTrack, cut
 
@@ -14,19 +15,11 @@ Samples = Float[np.ndarray, " _samples"]
 
 
 @runtime_checkable
-class Director(Protocol):
-    """Decides beside the words; `live.LiveDirector`, or `Planned` where all is known."""
+class Director(Step[Samples, ControlTrack], Protocol):
+    """Decides beside the words; `live.LiveDirector`, or `Planned` where all is known.
 
-    late: int
-    """How many frames of sound beyond its own a row waits for."""
-
-    def feed(self, samples: Samples) -> ControlTrack:
-        """Hear samples at 16 kHz; return the rows that are known by now."""
-        ...
-
-    def finish(self) -> ControlTrack:
-        """Return the rest: one row for every 640 samples begun."""
-        ...
+    It is fed sound at 16 kHz and returns a row for every 640 samples begun.
+    """
 
     def steer(self, settings: ControlSettings) -> None:
         """Ask for something else from the next row on."""

@@ -68,9 +68,7 @@ def measure_live(
         if at <= len(speech) // 10:
             early = _resident()
     first = clock.first_after(heard, start)
-    late, growth = _resident(), 1.0
-    if early:
-        growth = late / early
+    growth = _resident() / early if early else 1.0
     silent = _silenced(session)
     return LiveCost(
         sound_seconds=seconds, fps=float(session.fps), size=session.size,
