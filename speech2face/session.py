@@ -19,6 +19,7 @@ import numpy as np
 import soxr
 from jaxtyping import Float, UInt8
 
+from speech2face.checked import typed
 from speech2face.controls.head_room import HeadRoom
 from speech2face.controls.live import LiveDirector
 from speech2face.controls.planned import Director
@@ -145,6 +146,7 @@ class Session:
         drawn = (self._resample.late + self._batch - 1) / self.fps
         return heard + drawn + (0 if self.rate in {0, SPEECH_RATE} else _RESAMPLING)
 
+    @typed
     def feed(self, samples: np.ndarray, rate: int) -> Iterator[Piece]:
         """Hear the next piece of sound.
 
@@ -165,6 +167,7 @@ class Session:
         self._listen(self._resampler.feed(samples))
         return self._drawn(self._batch)
 
+    @typed
     def idle(self, frames: int) -> Iterator[Piece]:
         """Live on while nobody speaks: as many frames of silence.
 
@@ -178,6 +181,7 @@ class Session:
         position = Fraction(self._fed, rate) + frames / self.fps
         return self.feed(np.zeros(max(0, int(position * rate) - self._fed), np.float32), rate)
 
+    @typed
     def steer(self, settings: ControlSettings) -> None:
         """Ask for another emotion, gaze, pose or blinking; it is reached smoothly.
 
@@ -229,13 +233,13 @@ class Session:
 
     def _checked(self, samples: np.ndarray, rate: int) -> Samples:
         self._require_open()
-        samples = np.asarray(samples, np.float32)
-        if samples.ndim != 1 or not np.isfinite(samples).all():
+        if samples.dtype.kind != "f" or samples.ndim != 1 or not np.isfinite(samples).all():
             msg = (
-                f"the sound has the shape {samples.shape}; expected mono samples that are finite "
-                "numbers in [-1, 1]; mix channels down first"
+                f"the sound is {samples.dtype} of the shape {samples.shape}; expected mono floats "
+                "that are finite, in [-1, 1]; mix channels down, divide int16 by 32768"
             )
             raise InputError(msg)
+        samples = np.asarray(samples, np.float32)
         if rate <= 0 or (self.rate and rate != self.rate):
             msg = (
                 f"the sound is of {rate} Hz, the session began with {self.rate} Hz; feed one rate, "

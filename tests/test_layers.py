@@ -18,6 +18,7 @@ LEVELS = (  # from the bottom up: a part imports only parts of the lines above i
         "devices",
         "signals",
         "configs",
+        "checked",
         "steps",
         "sizes",
         "progress",

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from speech2face.checked import require_types
 from speech2face.configs import setting
 from speech2face.controls.timeline import Timeline, constant
 from speech2face.controls.words import (
@@ -57,6 +58,7 @@ class ControlSettings:
         Raises:
             InputError: A setting cannot be used.
         """
+        require_types(self)
         if isinstance(self.timeline, Path):
             object.__setattr__(self, "timeline", Timeline.read(self.timeline))
         if self.seed < 0:

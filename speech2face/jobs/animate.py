@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 from PIL.Image import Image
 
 from speech2face import devices
+from speech2face.checked import typed
 from speech2face.face.alignment import create_tracker
 from speech2face.face.choose import prepare_view
 from speech2face.generators.ahead import Drawers
@@ -43,6 +44,7 @@ class Speech2Face:
         self._loading = Lock()
 
     @classmethod
+    @typed
     def from_pretrained(cls, device: str = "auto") -> "Speech2Face":
         """Make an engine; weights are loaded when settings first ask for them, and kept.
 
@@ -84,6 +86,7 @@ class Speech2Face:
                 drawers=kept(("drawers", count), lambda: Drawers(count)),
             )
 
+    @typed
     def avatar(
         self,
         portrait: Readable | Image | UInt8[np.ndarray, "height width 3"],
@@ -118,6 +121,7 @@ class Speech2Face:
         report(Progress(stage="encode", done=1, total=1))
         return avatar
 
+    @typed
     def animate(
         self,
         portrait: Readable,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from speech2face.checked import typed
 from speech2face.controls.director import direct
 from speech2face.controls.head_room import HeadRoom
 from speech2face.controls.live import LiveDirector
@@ -65,6 +66,7 @@ class Avatar:
         self._parts = parts
         self._state = parts.generator.encode([view])
 
+    @typed
     def session(self, settings: Settings | None = None, *, plan: Speech | None = None) -> Session:
         """Begin to speak with sound that is still to come.
 
@@ -94,6 +96,7 @@ class Avatar:
             expression_scale=settings.expression_scale, batch_size=_LIVE_BATCH,
         )  # fmt: skip
 
+    @typed
     def say(
         self,
         sound: Readable | Sound | Samples,
@@ -117,6 +120,7 @@ class Avatar:
         opened = open_sound(sound)
         return self.clip(opened.speech(), opened.duration, settings, report, name=opened.name)
 
+    @typed
     def stream(
         self, pieces: Iterable[np.ndarray], rate: int, settings: Settings | None = None
     ) -> Iterator[Piece]:

@@ -12,6 +12,7 @@ import soundfile
 import torch
 
 from speech2face import devices
+from speech2face.checked import typed
 from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.clip import Progress
 from speech2face.jobs.preflight import Job, check
@@ -22,6 +23,7 @@ from speech2face.media.sound.sound import Sound
 _MEGA = 1_000_000
 
 
+@typed
 def benchmark(
     portrait: Path, audio: Path, settings: Settings, *, device: str = "auto",
     seconds: float = 60.0, runs: int = 1,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from speech2face.checked import typed
 from speech2face.errors import Speech2FaceWarning
 from speech2face.face.choose import prepare_view
 from speech2face.face.track import FaceTracker
@@ -47,6 +48,7 @@ def ensure_calibrated(
     return calibrate(generator, device, progress=progress)
 
 
+@typed
 def calibrate(
     generator: str,
     device: torch.device,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speech2face import devices
+from speech2face.checked import typed
 from speech2face.errors import InputError
 from speech2face.jobs.prepare import PreparedVideo, prepare_videos
 from speech2face.media.output import atomic_output, check_outputs
@@ -30,6 +31,7 @@ class Finetuned:
     """Pieces of the speaker that nothing was learnt from."""
 
 
+@typed
 def finetune(
     videos: Sequence[Path],
     output: Path,

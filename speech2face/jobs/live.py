@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
+from speech2face.checked import typed
 from speech2face.jobs.animate import Speech2Face, described
 from speech2face.jobs.clip import Progress, Report, silent
 from speech2face.jobs.preflight import read_portrait
@@ -21,6 +22,7 @@ from speech2face.session import Piece, Session
 Write = Callable[[Piece], None]
 
 
+@typed
 def speak_live(
     engine: Speech2Face,
     portrait: str | Path,

@@ -10,6 +10,7 @@ from time import perf_counter, sleep
 import numpy as np
 from jaxtyping import Float
 
+from speech2face.checked import typed
 from speech2face.jobs.avatar import Avatar
 from speech2face.session import Piece, Session
 
@@ -46,6 +47,7 @@ class LiveCost:
     """Resident memory at the end over that after a tenth of the sound; 1 is none."""
 
 
+@typed
 def measure_live(
     avatar: Avatar, samples: Float[np.ndarray, " samples"], rate: int, seconds: float
 ) -> LiveCost:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from speech2face.checked import typed
 from speech2face.errors import InputError, OutputError, Speech2FaceWarning
 from speech2face.generators import registry
 from speech2face.jobs.provenance import sidecar_path
@@ -54,6 +55,7 @@ class Job:
     settings: Settings
 
 
+@typed
 def check(
     portrait: Readable,
     audio: Readable | Sound,

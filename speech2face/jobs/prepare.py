@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from speech2face.checked import typed
 from speech2face.errors import Speech2FaceError
 from speech2face.face.track import FaceTracker
 from speech2face.progress import Counted, ignore
@@ -37,6 +38,7 @@ class PreparedVideo:
         )
 
 
+@typed
 def prepare_videos(
     videos: Sequence[Path],
     output: Path,

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
+from speech2face.checked import require_types
 from speech2face.errors import InputError
 
 
@@ -37,11 +38,12 @@ class LoopConfig:
     """Kinds of device ("cuda", "cpu") on which losses are computed in mixed precision."""
 
     def __post_init__(self) -> None:
-        """Check what no type can.
+        """Check types, and what no type can.
 
         Raises:
-            InputError: A number is out of its range.
+            InputError: A value is of a wrong type, or a number out of its range.
         """
+        require_types(self)
         least = {"steps": 1, "every": 1, "preview_every": 1, "warmup": 0, "cooldown": 0}
         for name, bound in least.items():
             if getattr(self, name) < bound:
