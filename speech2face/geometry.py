@@ -62,7 +62,7 @@ def fit_similarity(
 def identity_grid(
     height: int, width: int, device: torch.device | str = "cpu"
 ) -> Float[Tensor, "height width 2"]:
-    """Give the normalized (x, y) of every pixel's centre."""
+    """Return the normalized (x, y) of every pixel's centre."""
     y = (2 * torch.arange(height, device=device, dtype=torch.float32) + 1) / height - 1
     x = (2 * torch.arange(width, device=device, dtype=torch.float32) + 1) / width - 1
     return torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], -1)

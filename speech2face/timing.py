@@ -63,5 +63,5 @@ def frames_for(seconds: Fraction, fps: Fraction) -> int:
 
 
 def samples_at(frame: int, fps: Fraction, rate: int = SPEECH_RATE) -> int:
-    """Give the first sample at or after the start of a frame."""
+    """Return the first sample at or after the start of a frame."""
     return math.ceil(Fraction(frame) * rate / fps)

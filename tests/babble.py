@@ -22,5 +22,5 @@ def babble(seconds: float, *, seed: int = 0, noise: float = 1e-3) -> Speech:
 
 
 def silence(seconds: float) -> Speech:
-    """Give digital silence."""
+    """Return digital silence."""
     return Speech(samples=np.zeros(round(seconds * SPEECH_RATE), np.float32))

@@ -48,7 +48,7 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the example's portrait at a small size, as PNG."""
+    """Return the example's portrait at a small size, as PNG."""
     picture = cv2.imread(str(EXAMPLES / "portrait.png"))
     assert picture is not None
     scale = _SIDE / min(picture.shape[:2])
@@ -59,7 +59,7 @@ def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def picture() -> np.ndarray:
-    """Give the example's portrait at its own size, RGB."""
+    """Return the example's portrait at its own size, RGB."""
     return cv2.cvtColor(cv2.imread(str(EXAMPLES / "portrait.png")), cv2.COLOR_BGR2RGB)
 
 
@@ -79,7 +79,7 @@ def rig() -> Rig:
 
 @pytest.fixture(scope="session")
 def cut_speech(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Path]:
-    """Give a function that cuts seconds from the example's speech, as WAV."""
+    """Return a function that cuts seconds from the example's speech, as WAV."""
     folder = tmp_path_factory.mktemp("speech")
 
     def cut(seconds: float) -> Path:
@@ -94,7 +94,7 @@ def cut_speech(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Pa
 
 @pytest.fixture(scope="session")
 def speech(cut_speech: Callable[[float], Path]) -> Path:
-    """Give 0.8 s of the example's speech."""
+    """Return 0.8 s of the example's speech."""
     return cut_speech(0.8)
 
 
@@ -145,7 +145,7 @@ class Probed:
 
 @pytest.fixture(scope="session")
 def probe() -> Callable[[Path], Probed]:
-    """Give a function that lets ffmpeg decode a video and tell about it."""
+    """Return a function that lets ffmpeg decode a video and tell about it."""
 
     def look(path: Path) -> Probed:
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path), "-map", "0", "-f", "null", "-"]

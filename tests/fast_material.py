@@ -24,7 +24,7 @@ def mesh(size: int, shift: float = 0.0, jaw: float = 0.0) -> np.ndarray:
 
 
 def keypoints() -> Tensor:
-    """Give one face's keypoints."""
+    """Return one face's keypoints."""
     return torch.from_numpy(named_keypoints(mesh(64), 64))[None]
 
 
@@ -63,7 +63,7 @@ def people(count: int = 3, frames: int = 3) -> list[IdentityFrames]:
 
 
 def recipe(steps: int = 50) -> FastRecipe:
-    """Give a recipe of toy size."""
+    """Return a recipe of toy size."""
     return FastRecipe(
         steps=steps, warmup=2, cooldown=5, every=25, preview_every=25, rate=2e-3,
         shares={"heads": 0.5, "grid": 0.5}, network=TOY,

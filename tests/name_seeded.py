@@ -80,7 +80,7 @@ def _singular(weight: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def fill(network: nn.Module, component: str) -> nn.Module:
-    """Give a network the weights of its component, strictly, for inference."""
+    """Return a network the weights of its component, strictly, for inference."""
     shapes = {key: list(value.shape) for key, value in network.state_dict().items()}
     made = weights(component, shapes)
     network.load_state_dict({key: torch.from_numpy(value) for key, value in made.items()})

@@ -15,7 +15,7 @@ SADTALKER_NAMES = {"generator": "generator", "kp_detector": "kp_extractor"}
 
 
 def named_weights(network: str, config: FaceVid2VidConfig) -> dict[str, Tensor]:
-    """Give every tensor values that depend on its name alone and keep activations near one."""
+    """Return every tensor values that depend on its name alone and keep activations near one."""
     found = {}
     for key, like in expected(config, network).items():
         rng = np.random.default_rng(zlib.crc32(f"{network}/{key}".encode()))

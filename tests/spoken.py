@@ -30,7 +30,7 @@ behind = 6
 
 
 def rest_face() -> np.ndarray:
-    """Give the rig's resting landmarks."""
+    """Return the rig's resting landmarks."""
     return landmarks.from_mesh(load_rig().neutral).astype(np.float32)
 
 

@@ -161,7 +161,7 @@ def _mix(a: np.ndarray, b: Sequence[float], t: np.ndarray) -> np.ndarray:
 
 
 def _enamel(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
-    """Give colour and darkness of teeth: yellower towards neck and canine, edges translucent."""
+    """Return colour and darkness of teeth: yellower towards neck and canine, edges translucent."""
     v, u = seen.along, np.abs(seen.across)
     body = np.broadcast_to([0.95, 0.905, 0.83], (len(v), 3))
     body = _mix(body, (0.90, 0.81, 0.68), (v - 0.35) * 0.75)
@@ -178,7 +178,7 @@ def _enamel(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _gum(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
-    """Give colour and darkness of gums: paler along the margin, redder with small vessels above."""
+    """Return colour and darkness of gums: paler along the margin, small red vessels above."""
     t = seen.along
     flesh = np.broadcast_to([0.78, 0.47, 0.45], (len(t), 3))
     flesh = _mix(flesh, (0.66, 0.30, 0.30), (t - 2.5) / 6)
@@ -188,7 +188,7 @@ def _gum(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _tongue(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
-    """Give colour and darkness of the tongue: a pale coat in the middle, small papillae."""
+    """Return colour and darkness of the tongue: a pale coat in the middle, small papillae."""
     back = np.clip(seen.along, 0, 1)
     flesh = np.broadcast_to([0.76, 0.43, 0.42], (len(back), 3))
     coat = np.exp(-((seen.across / 0.6) ** 2)) * np.clip(back * 2.5, 0, 1)

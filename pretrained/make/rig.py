@@ -69,7 +69,7 @@ def read_channels(
 
 
 def other_side(name: str) -> str:
-    """Give the channel that does the same on the other side (a middle one is its own)."""
+    """Return the channel that does the same on the other side (a middle one is its own)."""
     for left, right in (("_L", "_R"), ("Left", "Right")):
         if name.endswith(left):
             return name.removesuffix(left) + right

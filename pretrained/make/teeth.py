@@ -126,7 +126,7 @@ def _crown(
 def _on_arch(
     arch: Arch, s: Float[np.ndarray, "*grid"], back: Float[np.ndarray, "*grid"]
 ) -> tuple[Float[np.ndarray, "*grid"], Float[np.ndarray, "*grid"]]:
-    """Give x and z of points at an arc length from the middle, set back from the arch."""
+    """Return x and z of points at an arc length from the middle, set back from the arch."""
     x = np.linspace(0, 40, 4000)
     z = 8 * (x / arch.reach) ** arch.power
     length = np.concatenate([[0], np.cumsum(np.hypot(np.diff(x), np.diff(z)))])

@@ -139,7 +139,7 @@ def _read_saved(path: Path, wanted: frozenset[str]) -> Container:
 
 
 def _tensors(entry: object) -> State:
-    """Give the tensors of an entry with plain names; none if it is no state dict."""
+    """Return the tensors of an entry with plain names; none if it is no state dict."""
     if isinstance(entry, Tensor):
         return {"": entry}
     if not isinstance(entry, Mapping):

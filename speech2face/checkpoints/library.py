@@ -40,7 +40,7 @@ class Weights:
 
 
 def weights_folder() -> Path:
-    """Give the folder of imported weights; it may not exist yet."""
+    """Return the folder of imported weights; it may not exist yet."""
     named = os.environ.get(FOLDER_VARIABLE)
     if named:
         return Path(named).expanduser()
@@ -106,13 +106,13 @@ def find(name: str) -> Weights:
 
 
 def calibration_path(weights: Weights) -> Path:
-    """Give where the calibration of a weight file lies, if it has one: beside it."""
+    """Return where the calibration of a weight file lies, if it has one: beside it."""
     stem = weights.path.name.removesuffix(SUFFIX)
     return weights.path.with_name(f"{stem}{CALIBRATION}{SUFFIX}")
 
 
 def is_path(name: str) -> bool:
-    """Tell a path from a name."""
+    """Return a path from a name."""
     return name.endswith(SUFFIX) or "/" in name or os.sep in name
 
 

@@ -39,7 +39,7 @@ class Shipped:
 
 
 def pretrained_folder() -> Path:
-    """Give the folder of the shipped files: inside the installed package, else of the checkout.
+    """Return the folder of the shipped files: inside the installed package, else of the checkout.
 
     Raises:
         WeightsError: There is neither.
@@ -72,7 +72,7 @@ def manifest(folder: Path | None = None, remedy: str = _REMEDY) -> dict[str, Shi
 
 
 def verified_path(name: str, folder: Path | None = None) -> Path:
-    """Give the path of a shipped file after checking it.
+    """Return the path of a shipped file after checking it.
 
     Raises:
         WeightsError: The file is missing or is not the one the manifest names.
@@ -86,7 +86,7 @@ def verified_path(name: str, folder: Path | None = None) -> Path:
 
 
 def verified_file(path: Path, row: Shipped, remedy: str = _REMEDY) -> Path:
-    """Give the path of a file after comparing it with its row of a manifest.
+    """Return the path of a file after comparing it with its row of a manifest.
 
     Raises:
         WeightsError: The file is missing or is not the one that the row describes.
@@ -105,7 +105,7 @@ def verified_file(path: Path, row: Shipped, remedy: str = _REMEDY) -> Path:
 
 
 def file_sha256(path: Path) -> str:
-    """Give the SHA-256 of a file, without reading it into memory as a whole."""
+    """Return the SHA-256 of a file, without reading it into memory as a whole."""
     state = path.stat()
     return _sha256(path, state.st_size, state.st_mtime_ns)
 

@@ -207,7 +207,7 @@ def _hertz(
 
 
 def _find_speech(energy: Float[np.ndarray, " steps"]) -> Bool[np.ndarray, " steps"]:
-    """Tell speech from pauses by a threshold between the recording's own floor and peaks."""
+    """Return speech from pauses by a threshold between the recording's own floor and peaks."""
     floor, peak = np.percentile(energy, [8, 95])
     threshold = max(SILENCE_DB, min(floor + max(6.0, 0.4 * (peak - floor)), peak - 6.0))
     loud = _close_gaps(energy > threshold, round(0.12 * RATE))

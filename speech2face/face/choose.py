@@ -73,7 +73,7 @@ def _no_face_message(
 
 
 def _turn(image: UInt8[np.ndarray, "height width 3"], tracker: FaceTracker) -> str | None:
-    """Tell how the picture must be turned for its face to stand upright, if there is one."""
+    """Return how the picture must be turned for its face to stand upright, if there is one."""
     found = {
         words: tracker.find(np.ascontiguousarray(np.rot90(image, turns)))
         for turns, words in (

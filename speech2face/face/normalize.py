@@ -46,12 +46,12 @@ def fit_head(mesh: Float[np.ndarray, "478 3"]) -> Head:
 
 
 def pose_of(mesh: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, " 3"]:
-    """Tell yaw, pitch and roll of a mesh in degrees."""
+    """Return yaw, pitch and roll of a mesh in degrees."""
     return rotation_angles(fit_head(mesh).rotation)
 
 
 def normalize(mesh: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, "70 3"]:
-    """Give a mesh's landmarks without pose and size.
+    """Return a mesh's landmarks without pose and size.
 
     Returns:
         Frontal, origin at the nose bridge, unit = distance of the outer eye corners.

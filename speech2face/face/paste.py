@@ -98,7 +98,7 @@ class PasteBack:
 
 
 def _soft_square(size: int) -> Float[np.ndarray, "size size"]:
-    """Give 1 inside, falling smoothly to 0 at the border."""
+    """Return 1 inside, falling smoothly to 0 at the border."""
     distance = np.minimum(np.arange(size), np.arange(size)[::-1]) / (_FADE * size)
     ramp = eased(np.clip(distance, 0, 1))
     return np.outer(ramp, ramp).astype(np.float32)

@@ -43,7 +43,7 @@ class Region:
     """Radians, clockwise as seen; the face is upright in the region."""
 
     def to_region(self, size: int) -> Float[np.ndarray, "2 3"]:
-        """Give the affine map from the picture's pixels to those of a `size` x `size` cut."""
+        """Return the affine map from the picture's pixels to those of a `size` x `size` cut."""
         scale = size / self.side
         cos, sin = np.cos(self.roll) * scale, np.sin(self.roll) * scale
         linear = np.array([[cos, sin], [-sin, cos]])

@@ -50,7 +50,7 @@ class Rig:
             raise WeightsError(msg)
 
     def index(self, name: str) -> int:
-        """Give a channel's place.
+        """Return a channel's place.
 
         Raises:
             InputError: There is no such channel.
@@ -70,14 +70,14 @@ class Rig:
     def offsets(
         self, weights: Float[np.ndarray, "*frames channels"]
     ) -> Float[np.ndarray, "*frames 478 3"]:
-        """Give what the weights add to a face at rest, in normalized units."""
+        """Return what the weights add to a face at rest, in normalized units."""
         flat = weights.astype(np.float32) @ self.deltas.reshape(len(self.names), -1)
         return flat.reshape(*weights.shape[:-1], MESH_POINTS, 3)
 
     def pose(
         self, weights: Float[np.ndarray, "*frames channels"]
     ) -> Float[np.ndarray, "*frames 478 3"]:
-        """Give the neutral face with the expression that the weights ask for."""
+        """Return the neutral face with the expression that the weights ask for."""
         return self.neutral + self.offsets(weights)
 
 

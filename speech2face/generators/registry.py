@@ -42,7 +42,7 @@ def full_name(name: str) -> str:
 
 
 def imported_name(name: str) -> str:
-    """Give the name or path of the imported weights in a generator's full name."""
+    """Return the name or path of the imported weights in a generator's full name."""
     return name.partition(":")[2]
 
 

@@ -127,7 +127,7 @@ def cpu_name() -> str:
 
 
 def _peak_memory() -> int | None:
-    """Give the peak resident memory of this process in MB; None where the system keeps no count."""
+    """Return the peak resident memory of this process in MB; None where nobody counts it."""
     if sys.platform == "win32":
         return None
     import resource  # noqa: PLC0415 - of POSIX only

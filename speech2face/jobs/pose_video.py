@@ -113,7 +113,7 @@ def head_motion(
 
 
 def _to_and_fro(frames: int, length: int) -> np.ndarray:
-    """Give indices that run to the end and back, as often as it takes."""
+    """Return indices that run to the end and back, as often as it takes."""
     if length == 1:
         return np.zeros(frames, int)
     step = np.arange(frames) % (2 * length - 2)

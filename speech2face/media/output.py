@@ -256,7 +256,7 @@ def _kept(place: Path, mark: str) -> Path | None:
 
 
 def _rename(temporary: Path, place: Path, *, overwrite: bool) -> None:
-    """Give the finished file its name; without `overwrite` an existing file is never replaced.
+    """Return the finished file its name; without `overwrite` an existing file is never replaced.
 
     Raises:
         OutputError: The name is taken meanwhile, or cannot be given.

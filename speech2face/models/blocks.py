@@ -171,7 +171,7 @@ class AntiAliasDownsample(nn.Module):
 
 
 def antialias_kernel(scale: float) -> Float[Tensor, "size size"]:
-    """Give the Gaussian with a standard deviation of half of (1 / scale - 1) pixels; sum 1."""
+    """Return the Gaussian with a standard deviation of half of (1 / scale - 1) pixels; sum 1."""
     sigma = (1 / scale - 1) / 2
     reach = round(4 * sigma)
     offsets = torch.arange(-reach, reach + 1, dtype=torch.float32)

@@ -140,14 +140,14 @@ class Level(nn.Module):
         self.smoothing: int = smoothing
 
     def start(self, mel: Float[Tensor, "batch frames bands"]) -> Float[Tensor, "batch past"]:
-        """Give the state before a sound's first frame: nothing heard but that frame's energy."""
+        """Return the state before a sound's first frame: nothing heard but that frame's energy."""
         energy = _energy(mel[:, :1]).repeat(1, self.smoothing - 1)
         return torch.cat([energy, energy[:, :1]], 1)
 
     def forward(
         self, mel: Float[Tensor, "batch frames bands"], past: Float[Tensor, "batch past"]
     ) -> tuple[Float[Tensor, "batch frames"], Float[Tensor, "batch past"]]:
-        """Give the level at each frame and the state after the last.
+        """Return the level at each frame and the state after the last.
 
         Args:
             mel: Log-mel frames.

@@ -18,7 +18,7 @@ VARIANCE = 0.01
 
 
 def coordinate_grid(sizes: Sequence[int], like: Tensor) -> Float[Tensor, "*space dims"]:
-    """Give the coordinates of every pixel centre, 2 i / (n - 1) - 1 along each axis.
+    """Return the coordinates of every pixel centre, 2 i / (n - 1) - 1 along each axis.
 
     Args:
         sizes: (height, width) or (depth, height, width).
@@ -65,7 +65,7 @@ def heatmaps(
 def soft_argmax(
     logits: Float[Tensor, "b k *space"], temperature: float
 ) -> Float[Tensor, "b k dims"]:
-    """Give the mean coordinate of softmax(logits / temperature) over all positions."""
+    """Return the mean coordinate of softmax(logits / temperature) over all positions."""
     sizes = logits.shape[2:]
     heat = torch.softmax(logits.flatten(2) / temperature, -1).unflatten(2, sizes)
     means: list[Tensor] = []

@@ -133,7 +133,7 @@ class CausalConv(nn.Module):
     def start(
         self, like: Float[Tensor, "batch frames channels"]
     ) -> Float[Tensor, "batch inputs past"]:
-        """Give the memory before the first frame."""
+        """Return the memory before the first frame."""
         return like.new_zeros(len(like), self.conv.in_channels, self.past)
 
     def forward(

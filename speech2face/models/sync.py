@@ -140,7 +140,7 @@ def agreement(
     seen: Float[Tensor, "*batch steps size"],
     weight: Float[Tensor, "*batch steps"] | None = None,
 ) -> Float[Tensor, "*batch"]:
-    """Give the cosine of two sequences of embeddings, -1 to 1.
+    """Return the cosine of two sequences of embeddings, -1 to 1.
 
     Args:
         heard: Of the sound.

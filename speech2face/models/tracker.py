@@ -132,7 +132,7 @@ class TrackerNetwork(nn.Module):
         self.eye = ShapeRegressor(eye)
 
     def parts(self) -> dict[str, ShapeRegressor]:
-        """Give the regressors by name."""
+        """Return the regressors by name."""
         return {"face": self.face, "mouth": self.mouth, "eye": self.eye}
 
 

@@ -18,7 +18,7 @@ from speech2face.types import EMOTIONS
 
 
 def _both(**channels: float) -> dict[str, float]:
-    """Give channels to both sides of the face."""
+    """Return channels to both sides of the face."""
     return {f"{name}_{side}": value for name, value in channels.items() for side in "LR"}
 
 

@@ -108,7 +108,7 @@ def felt_movement(
 
 
 def closedness(offsets: Offsets) -> Float[np.ndarray, " frames"]:
-    """Tell how closed spoken lips are: 1 closed, 0 free to do as they feel, smooth between."""
+    """Return how closed spoken lips are: 1 closed, 0 free to do as they feel, smooth between."""
     share = np.clip((_OPEN - _gap(offsets)) / (_OPEN - _CLOSED), 0, 1)
     return eased(share)
 
@@ -116,7 +116,7 @@ def closedness(offsets: Offsets) -> Float[np.ndarray, " frames"]:
 def pressed_lips(
     rig: Rig, offsets: Offsets, emotion: Float[np.ndarray, "frames 8"]
 ) -> Float[np.ndarray, "frames channels"]:
-    """Give the rig weights of lips that are pressed together while they are closed.
+    """Return the rig weights of lips that are pressed together while they are closed.
 
     Args:
         rig: Whose channels.
@@ -144,7 +144,7 @@ def _logarithm(emotion: Float[np.ndarray, "frames 8"], name: str) -> Float[np.nd
 def _rounded(
     moved: Offsets, emotion: Float[np.ndarray, "frames 8"]
 ) -> Float[np.ndarray, "frames 70 3"]:
-    """Give the factors of x and z: another one while the corners are nearer than at rest."""
+    """Return the factors of x and z: another one while the corners are nearer than at rest."""
     left, right = landmarks.MOUTH.start, landmarks.MOUTH.start + 6
     narrower = moved[:, left, 0] - moved[:, right, 0]
     share = np.clip(narrower / _ROUND, 0, 1)

@@ -84,7 +84,7 @@ class ControlPoints:
     """Which of all mesh, ring and border points these are: rings may lie beside the picture."""
 
     def shape(self, weights: Float[Tensor, "batch channels"]) -> Float[Tensor, "batch points 3"]:
-        """Give the points of an expression in the rig's frame; lips and lids never cross."""
+        """Return the points of an expression in the rig's frame; lips and lids never cross."""
         moved = self.rest + torch.einsum("bc,cpx->bpx", weights, self.basis)
         for upper, lower in landmarks.SLITS:
             moved = self._part(moved, upper[1:-1], lower[1:-1])
@@ -153,7 +153,7 @@ class ControlPoints:
     def displacements(
         self, placed: Float[Tensor, "batch points 3"]
     ) -> Float[Tensor, "batch points 2"]:
-        """Give the motion of every point in pixels of the crop, its share of it only."""
+        """Return the motion of every point in pixels of the crop, its share of it only."""
         rest = to_tensor(self.pixels, placed.device)
         return (placed[..., :2] - rest) * self.follow[:, None]
 
@@ -216,7 +216,7 @@ def _resting(view: View, head: Head) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def _facing(rig: Rig, mesh: np.ndarray) -> np.ndarray:
-    """Tell which mesh points lie on skin that faces the viewer; edges of slits always count."""
+    """Return which mesh points lie on skin that faces the viewer; edges of slits always count."""
     corners = mesh[rig.triangles]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     summed = np.zeros_like(mesh, dtype=np.float64)
@@ -232,7 +232,7 @@ def _facing(rig: Rig, mesh: np.ndarray) -> np.ndarray:
 
 
 def _within(points: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Tell which points lie inside the face's outline or within a hair of it."""
+    """Return which points lie inside the face's outline or within a hair of it."""
     hull = cv2.convexHull(face[:, :2].astype(np.float32))
     margin = 0.03 * float(np.ptp(hull[:, 0], axis=0).max())
     return np.array(
@@ -291,7 +291,7 @@ def _rings(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _border(view: View, size: int) -> np.ndarray:
-    """Give points on the border of what the crop shows of the picture: they stay where they are."""
+    """Return points on the border of what the crop shows of the picture: they stay."""
     height, width = view.image.shape[:2]
     corners = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]])
     linear, offset = view.to_crop[:, :2], view.to_crop[:, 2]

@@ -105,7 +105,7 @@ class SpeechStream:
         return self._hear(samples)
 
     def finish(self) -> Points:
-        """Give the landmarks that were still to come: one frame for every 640 samples begun."""
+        """Return the landmarks that were still to come: one frame for every 640 samples begun."""
         frames = max(1, -(-self._samples // STEP))
         missing = (frames + self._network.config.delay) * STEP - self._samples
         points = self._hear(np.zeros(missing, np.float32), limit=frames - self._given)

@@ -25,7 +25,7 @@ class Gate:
         self._value: float = 0.0
 
     def __call__(self, logits: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames"]:
-        """Give the weight, 0 at rest to 1 in speech, of the frames after the last call's."""
+        """Return the weight, 0 at rest to 1 in speech, of the frames after the last call's."""
         # Twice the logit: a doubtful frame should be decided, a sure one is not changed.
         wanted = 1 / (1 + np.exp(-np.clip(2 * (logits + self.bias), -30, 30)))
         weights = np.empty(len(logits), np.float32)

@@ -65,7 +65,7 @@ class View:
         return self.fragments.interpolate(values[faces[self.drawn]])
 
     def normals(self) -> Float[np.ndarray, "height width 3"]:
-        """Give unit normals that point out of the body."""
+        """Return unit normals that point out of the body."""
         faces = self.head.triangles
         normals = self.blend(vertex_normals(self.vertices, faces), faces)
         return normals / (np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-12)
@@ -114,7 +114,7 @@ def paint(view: View, texture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, 
 def vertex_normals(
     vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"]
 ) -> Float[np.ndarray, "vertices 3"]:
-    """Give unit normals that point out of the body (MakeHuman winds counter-clockwise)."""
+    """Return unit normals that point out of the body (MakeHuman winds counter-clockwise)."""
     a, b, c = (vertices[triangles[:, i]] for i in range(3))
     normals = np.zeros_like(vertices)
     for i in range(3):

@@ -45,7 +45,7 @@ def flows_by_sources(
 ) -> tuple[
     Float[np.ndarray, "frames frames cells cells 2"], UInt8[np.ndarray, "frames frames cells cells"]
 ]:
-    """Give the backward motion between all frames and where it is visible.
+    """Return the backward motion between all frames and where it is visible.
 
     Args:
         sources: Where each pixel comes from, in pixels of the resting picture.

@@ -11,5 +11,5 @@ _DIGIT = "9"
 
 
 def is_stranger(name: str) -> bool:
-    """Tell by a photograph's or a rendered head's name: its number ends in 9."""
+    """Return by a photograph's or a rendered head's name: its number ends in 9."""
     return name.endswith(_DIGIT)

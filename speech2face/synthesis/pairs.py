@@ -128,7 +128,7 @@ def list_identities(folder: Path, *, held_out: bool | None = None) -> list[Path]
 
 
 def is_held_out(path: Path) -> bool:
-    """Tell whether nothing may be trained on a file, without reading its frames.
+    """Return whether nothing may be trained on a file, without reading its frames.
 
     Raises:
         InputError: It is no file of pairs.

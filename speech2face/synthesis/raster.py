@@ -85,7 +85,7 @@ def _barycentric(
     x: Int[np.ndarray, " pairs"],
     y: Int[np.ndarray, " pairs"],
 ) -> tuple[Float[np.ndarray, "pairs 3"], np.ndarray]:
-    """Give each pair's barycentric coordinates and whether the pixel lies in the triangle."""
+    """Return each pair's barycentric coordinates and whether the pixel lies in the triangle."""
     a, b, c = (corners[:, i, :2] for i in range(3))
     area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     flat = np.abs(area) < 1e-12  # noqa: PLR2004 - a triangle seen edge-on covers nothing

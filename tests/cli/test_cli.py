@@ -341,7 +341,7 @@ def test_an_error_of_a_real_process_is_one_line_and_its_status(tmp_path: Path) -
 
 
 def blocks(language: str) -> list[str]:
-    """Give the README's code blocks of a language."""
+    """Return the README's code blocks of a language."""
     parts = (REPOSITORY / "README.md").read_text(encoding="utf-8").split("```")[1::2]
     return [text.partition("\n")[2] for text in parts if text.partition("\n")[0] == language]
 

@@ -37,7 +37,7 @@ def portrait(rig: Rig) -> View:
 
 
 def _portrait(rig: Rig, opening: float) -> View:
-    """Give the rig's own face on a random texture: every pixel tells where it came from."""
+    """Return the rig's own face on a random texture: every pixel tells where it came from."""
     mesh = rig.pose(rig.weights(jawOpen=opening)) * (SIZE / 3.2) + np.array(
         [SIZE / 2, SIZE / 2.4, 0]
     )

@@ -33,7 +33,7 @@ SMALL = Settings(size=64, full=False, preview=2, pose="still", blink="off", gaze
 def refused(
     portrait: Path, speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., str]:
-    """Give a function that animates and proves that it ends with a status, one line and no file."""
+    """Return what animates and proves that it ends with a status, one line and no file."""
 
     def run(status: int, *extra: str, picture: Path = portrait, sound: Path = speech) -> str:
         folder = tmp_path / "out"
@@ -59,7 +59,7 @@ def refused(
 
 @pytest.fixture
 def animated(engine: Speech2Face, speech: Path) -> Callable[..., tuple[int, int]]:
-    """Give a function that animates a picture for two frames and tells their size."""
+    """Return a function that animates a picture for two frames and tells their size."""
 
     def run(picture: Path, sound: Path = speech, **changes: object) -> tuple[int, int]:
         clip = engine.animate(picture, sound, settings=replace(SMALL, **changes))
@@ -442,7 +442,7 @@ SEEDS = range(20)
 
 
 def goes_on(act: Callable[[], object]) -> bool:
-    """Tell whether an input was taken; an error of any other class than a refusal goes through."""
+    """Return whether an input was taken; an error that is no refusal goes through."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Speech2FaceWarning)
         try:

@@ -26,7 +26,7 @@ GENERATOR = WarpGenerator(torch.device("cpu"))
 
 
 def _portrait(scale: float = 1.0) -> View:
-    """Give the rig's own face; its crop is `scale` times smaller than the picture."""
+    """Return the rig's own face; its crop is `scale` times smaller than the picture."""
     mesh = RIG.neutral * (SIZE / 3.2) + np.array([SIZE / 2, SIZE / 2.4, 0])
     crop = np.full((SIZE, SIZE, 3), 128, np.uint8)
     side = round(SIZE * scale)

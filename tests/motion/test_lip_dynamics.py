@@ -36,7 +36,7 @@ def portrait(rig: Rig) -> View:
 
 @pytest.fixture(scope="module")
 def spoken(rig: Rig) -> np.ndarray:
-    """Give syllables: the jaw opens between closures, now wide, now round."""
+    """Return syllables: the jaw opens between closures, now wide, now round."""
     closed = np.isin(np.arange(FRAMES), CLOSURES)
     away = np.min(np.abs(np.arange(FRAMES)[:, None] - np.array(CLOSURES)), 1)
     jaw = np.where(closed, 0, np.minimum(away, 3) * 0.1)

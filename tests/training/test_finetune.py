@@ -31,7 +31,7 @@ def weights(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
-    """Give a folder in which a speaker's video has been prepared already."""
+    """Return a folder in which a speaker's video has been prepared already."""
     folder, video = tmp_path / "work", tmp_path / "me.mp4"
     video.write_bytes(b"prepared before")
     name = identity(video)

@@ -105,7 +105,7 @@ def test_of_fast_videos_every_second_frame_is_looked_at(talking: Path, tracker: 
 
 
 def faces(frames: int) -> np.ndarray:
-    """Give a still face in pixels."""
+    """Return a still face in pixels."""
     mesh = load_rig().neutral * 100 + np.array([200, 200, 0])
     return np.repeat(mesh[None], frames, 0).astype(np.float32)
 

@@ -80,7 +80,7 @@ def real_cases(clips: Sequence[GridClip], tracker: FaceTracker, cache: Path) -> 
 
 
 def _tracked(video: Path, tracker: FaceTracker) -> tuple[np.ndarray, np.ndarray]:
-    """Give the first frame and the driving ones, and their meshes.
+    """Return the first frame and the driving ones, and their meshes.
 
     The first frame has two meshes: the portrait's own, looked at with care, and one as a video's
     frames are followed, so that the tracker's two habits do not look like motion.
@@ -193,5 +193,5 @@ def _inside(portrait: View) -> Bool[np.ndarray, "size size"]:
 
 
 def still(case: Case) -> UInt8[np.ndarray, "frames size size 3"]:
-    """Give the source repeated: what a generator must beat."""
+    """Return the source repeated: what a generator must beat."""
     return np.repeat(case.portrait.crop[None], len(case.truth), 0)

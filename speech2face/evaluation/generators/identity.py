@@ -88,7 +88,7 @@ def chip(
 def cosine(
     a: Float[np.ndarray, "*#rows features"], b: Float[np.ndarray, "*#rows features"]
 ) -> Float[np.ndarray, "..."]:
-    """Give the cosine between descriptions, row by row."""
+    """Return the cosine between descriptions, row by row."""
     length = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     return np.asarray((a * b).sum(-1) / np.maximum(length, 1e-9))
 

@@ -159,7 +159,7 @@ def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
 def score_table(
     group: str, scores: Mapping[str, Sequence[Scores]], note: str, *, plain: bool = False
 ) -> Table:
-    """Give each row's means with their intervals over clips.
+    """Return each row's means with their intervals over clips.
 
     Args:
         group: The protocol.

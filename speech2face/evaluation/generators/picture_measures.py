@@ -17,19 +17,19 @@ Mask = Bool[np.ndarray, "height width"]
 
 
 def l1(picture: Picture, truth: Picture, mask: Mask) -> float:
-    """Give the mean absolute difference of values in [0, 1], where the mask is true."""
+    """Return the mean absolute difference of values in [0, 1], where the mask is true."""
     difference = np.abs(picture.astype(np.float32) - truth.astype(np.float32))
     return float(difference[mask].mean() / 255)
 
 
 def psnr(picture: Picture, truth: Picture, mask: Mask) -> float:
-    """Give the peak signal-to-noise ratio in decibels, where the mask is true."""
+    """Return the peak signal-to-noise ratio in decibels, where the mask is true."""
     squared = ((picture.astype(np.float32) - truth.astype(np.float32)) / 255) ** 2
     return min(_BEST_PSNR, float(-10 * np.log10(max(squared[mask].mean(), 1e-9))))
 
 
 def ssim(picture: Picture, truth: Picture, mask: Mask) -> float:
-    """Give the mean structural similarity of the luminance, where the mask is true.
+    """Return the mean structural similarity of the luminance, where the mask is true.
 
     Source: Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment: from error visibility to
     structural similarity" (2004), equation 13, Gaussian window of 11 pixels.
@@ -45,7 +45,7 @@ def ssim(picture: Picture, truth: Picture, mask: Mask) -> float:
 
 
 def detail(picture: Picture, mask: Mask) -> float:
-    """Give the energy of fine detail: the mean square of what a small blur takes away."""
+    """Return the energy of fine detail: the mean square of what a small blur takes away."""
     grey = _grey(picture)
     fine = grey - cv2.GaussianBlur(grey, (0, 0), _FINE)
     return float((fine[mask] ** 2).mean())

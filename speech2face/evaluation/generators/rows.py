@@ -34,7 +34,7 @@ class TruthRow:
     name = "truth"
 
     def __call__(self, case: Case) -> Frames:
-        """Give the truth."""
+        """Return the truth."""
         return case.truth
 
 
@@ -44,7 +44,7 @@ class StillRow:
     name = "still"
 
     def __call__(self, case: Case) -> Frames:
-        """Give the source once a frame."""
+        """Return the source once a frame."""
         return still(case)
 
 

@@ -95,7 +95,7 @@ def film_strips(
 
 
 def sheet_path(folder: Path, name: str) -> Path:
-    """Give the path of a sheet in a folder that exists; an older sheet of that name goes."""
+    """Return the path of a sheet in a folder that exists; an older sheet of that name goes."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.png"
     path.unlink(missing_ok=True)

@@ -97,7 +97,7 @@ class Stage:
 def kept_identity(
     frames: side_by_side.Frames, source: np.ndarray, judge: Judge, identity: IdentityJudge
 ) -> dict[str, Cell]:
-    """Give the identity cosine against the source for each yaw; absent where no face was found."""
+    """Return the identity cosine with the source for each yaw at which a face was found."""
     judge.reset()
     origin = judge(source)
     if origin is None:

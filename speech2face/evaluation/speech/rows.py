@@ -122,6 +122,6 @@ def _as_long(offsets: Offsets, frames: int) -> Offsets:
 
 
 def align_of(data: Path, clip: Stretch) -> Path:
-    """Give the path of a GRID clip's word times."""
+    """Return the path of a GRID clip's word times."""
     speaker, stem = clip.name.split("_", 1)
     return data / "grid" / speaker / f"{stem}.align"

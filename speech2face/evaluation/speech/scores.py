@@ -124,7 +124,7 @@ def correlation(
 
 
 def _silence(clip: Stretch) -> tuple[Bool[np.ndarray, " steps"], Bool[np.ndarray, " steps"]]:
-    """Tell the steps between frames that are far from every word, and those that are in words."""
+    """Return the steps between frames that are far from every word, and those that are in words."""
     spoken = clip.speech == 1
     near = np.convolve(spoken, np.ones(2 * _FAR + 1), "same") > 0
     silent = (clip.speech == 0) & ~near
@@ -170,7 +170,7 @@ def _with_interval(name: str, values: list[float]) -> dict[str, Cell]:
 
 
 def punctual(scores: list[Score]) -> float | None:
-    """Tell in which share of groups of ten neighbouring clips the mean correlation peaks within ±1.
+    """Return the share of groups of ten neighbouring clips whose mean correlation peaks within ±1.
 
     Every clip begins one group; after the last comes the first again. None where nothing moves.
     """

@@ -123,7 +123,7 @@ def sheet(triple: Triple) -> UInt8[np.ndarray, "tall wide 3"]:
 
 
 def _lips(portrait: View) -> Float[np.ndarray, "points 2"]:
-    """Give the lips, in pixels of the crop."""
+    """Return the lips, in pixels of the crop."""
     return landmarks.from_mesh(portrait.mesh)[landmarks.MOUTH, :2]
 
 

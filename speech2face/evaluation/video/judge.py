@@ -73,7 +73,7 @@ class JudgedTrack:
         return landmarks.eye_opening(self.points)
 
     def score(self, name: str) -> Float[np.ndarray, " frames"]:
-        """Give a blendshape's score; of a pair that differs by side, the mean of both."""
+        """Return a blendshape's score; of a pair that differs by side, the mean of both."""
         names = [name] if name in BLENDSHAPES else [f"{name}Left", f"{name}Right"]
         return self.blendshapes[:, [BLENDSHAPES.index(each) for each in names]].mean(1)
 

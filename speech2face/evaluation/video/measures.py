@@ -159,7 +159,7 @@ def silence_table(pairs: Sequence[Pair]) -> Table:
 
 
 def motion_table(pairs: Sequence[Pair]) -> Table:
-    """Tell trembling, head movement, lip closure and how often the judge loses the face."""
+    """Return trembling, head movement, lip closure and how often the judge loses the face."""
     rows: list[dict[str, Cell]] = []
     for name in ("output", "real", "still"):
         chosen = [(pair, getattr(pair, name)) for pair in pairs if getattr(pair, name) is not None]
@@ -228,7 +228,7 @@ def blink_table(runs: Sequence[BlinkRun]) -> Table:
 def emotion_table(
     videos: Mapping[str, Sequence[JudgedTrack]], references: Sequence[JudgedTrack]
 ) -> Table:
-    """Tell how many frames of each emotion the judge names right.
+    """Return how many frames of each emotion the judge names right.
 
     Args:
         videos: For each label asked for, one video a portrait.

@@ -85,7 +85,7 @@ def delayed(
 
 
 def bootstrap_mean(values: Sequence[float]) -> Interval:
-    """Give a mean and its 95 % percentile-bootstrap interval over clips.
+    """Return a mean and its 95 % percentile-bootstrap interval over clips.
 
     Source: Efron, "Bootstrap methods: another look at the jackknife" (1979).
     """

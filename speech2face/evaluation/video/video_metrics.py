@@ -84,7 +84,7 @@ def lip_speed(track: JudgedTrack) -> Float[np.ndarray, " frames"]:
 def silence_ratio(
     track: JudgedTrack, pauses: Bool[np.ndarray, " frames"]
 ) -> tuple[float, float] | None:
-    """Give the mean lip speed in pauses and in speech; None where one of them has no frames."""
+    """Return the mean lip speed in pauses and in speech; None where one of them has no frames."""
     speed = lip_speed(track)
     if pauses.all() or not pauses.any():
         return None
@@ -159,7 +159,7 @@ def blink_errors(
 
 
 def _distance(blink: Blink, time: float) -> float:
-    """Give the seconds from a time to the nearest in which the eyes are shut; later is positive."""
+    """Return the seconds from a time to the nearest with shut eyes; later is positive."""
     return max(blink.time - time, 0.0) + min(blink.until - time, 0.0)
 
 

@@ -76,14 +76,14 @@ class DenseMotionNetwork(nn.Module):
         return mask
 
     def occlusions(self, features: Float[Tensor, "b c depth h w"]) -> Float[Tensor, "b 1 h w"]:
-        """Tell what the source did not show."""
+        """Return what the source did not show."""
         return torch.sigmoid(self.occlusion(rearrange(features, "b c d h w -> b (c d) h w")))
 
 
 def sparse_motions(
     source: Float[Tensor, "b k 3"], driving: Float[Tensor, "b k 3"], sizes: Sequence[int]
 ) -> Float[Tensor, "b k_and_1 depth h w 3"]:
-    """Give each keypoint's motion, a shift of all the space; before them, the identity."""
+    """Return each keypoint's motion, a shift of all the space; before them, the identity."""
     shift = functional.pad(source - driving, (0, 0, 1, 0))
     return coordinate_grid(sizes, source) + shift[:, :, None, None, None]
 

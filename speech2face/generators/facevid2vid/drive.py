@@ -158,7 +158,7 @@ def keypoint_motion(
     ],
     extractor: KeypointExtractor,
 ) -> Float[Tensor, "frames keypoints 3"]:
-    """Give how far a change of pose and deformation moves the portrait's keypoints."""
+    """Return how far a change of pose and deformation moves the portrait's keypoints."""
     angles, shift, deformation = change
     pose = source.pose
     moved = HeadPose(
@@ -170,7 +170,7 @@ def keypoint_motion(
 
 
 def needs_calibration(weights: str) -> bool:
-    """Tell whether weights have a motion extractor to which nothing has been fitted yet."""
+    """Return whether weights have a motion extractor to which nothing has been fitted yet."""
     found = library.find(weights)
     return _has_extractor(found) and not _is_fitted(found)
 

@@ -102,7 +102,7 @@ def load_extractor(weights: str, device: torch.device) -> KeypointExtractor:
 
 
 def tracked_pose(portrait: View, keypoints: int, device: torch.device) -> HeadPose:
-    """Give the head pose that our tracker sees, for checkpoints that cannot read it themselves.
+    """Return the head pose that our tracker sees, for checkpoints that cannot read it themselves.
 
     The angles are those for which the checkpoints' Rx(pitch) Ry(yaw) Rz(roll) is our rotation: both
     frames have x to the right, y down and z away from the viewer. That this is the sense in which a
@@ -171,7 +171,7 @@ def extractor_of(
 def load_network(
     network: nn.Module, tensors: dict[str, Tensor], prefix: str, device: torch.device
 ) -> None:
-    """Give a network its tensors, and make it ready to compute on the device."""
+    """Return a network its tensors, and make it ready to compute on the device."""
     start = f"{prefix}."
     own = {
         key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)

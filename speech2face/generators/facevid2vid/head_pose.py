@@ -101,7 +101,7 @@ class HeadPoseEstimator(nn.Module):
         self.fc_exp = nn.Linear(widths[3], 3 * config.keypoints)
 
     def heads(self, image: Float[Tensor, "b 3 h w"]) -> PoseHeads:
-        """Give the raw outputs for RGB pictures in [0, 1]."""
+        """Return the raw outputs for RGB pictures in [0, 1]."""
         x = torch.relu(self.norm1(self.conv1(image)))
         x = functional.max_pool2d(x, 3, 2, 1)
         x = self.block1(torch.relu(self.norm2(self.conv2(x))))
@@ -141,7 +141,7 @@ def read_heads(heads: PoseHeads) -> HeadPose:
 
 
 def expected_degrees(logits: Float[Tensor, "b bins"]) -> Float[Tensor, " b"]:
-    """Give the mean angle of the bins, which are 3 degrees apart and begin at -99."""
+    """Return the mean angle of the bins, which are 3 degrees apart and begin at -99."""
     bins = torch.arange(logits.shape[1], device=logits.device, dtype=logits.dtype)
     return _BIN_DEGREES * (torch.softmax(logits, 1) @ bins) + _FIRST_BIN_DEGREES
 

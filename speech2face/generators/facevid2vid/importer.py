@@ -127,7 +127,7 @@ def convert(
 
 @lru_cache(maxsize=32)
 def expected(config: FaceVid2VidConfig, network: str) -> dict[str, Tensor]:
-    """Give the names, shapes and types of a network's tensors, without their values."""
+    """Return the names, shapes and types of a network's tensors, without their values."""
     with torch.device("meta"):
         return NETWORKS[network](config).state_dict()
 
@@ -153,7 +153,7 @@ def _closest(states: Mapping[str, State]) -> str:
 
 
 def _size_by_name(path: Path, config: FaceVid2VidConfig) -> int:
-    """Tell 512 from 256, which share every tensor, by what the file is called."""
+    """Return 512 from 256, which share every tensor, by what the file is called."""
     return 512 if "512" in path.name and config.size == PRESETS["256"].size else config.size
 
 

@@ -81,7 +81,7 @@ def relative_keypoints(
 
 
 def movement_scale(source: Float[Tensor, "k dims"], initial: Float[Tensor, "k dims"]) -> float:
-    """Give the size of the source's face in units of the driving one, for `relative_keypoints`.
+    """Return the size of the source's face in units of the driving one, for `relative_keypoints`.
 
     As in the reference it is the square root of the ratio of the hulls' volumes, in three
     dimensions too, where a cube root would be meant.

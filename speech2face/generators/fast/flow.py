@@ -66,7 +66,7 @@ class Motion:
 
 
 def square_border(batch: int, device: torch.device) -> Float[Tensor, "batch pinned 2"]:
-    """Give the points on the picture's edges, which stay where they are."""
+    """Return the points on the picture's edges, which stay where they are."""
     side = torch.linspace(-1, 1, BORDER_POINTS, device=device)
     edge = torch.ones_like(side)
     top, left = torch.stack([side, -edge], 1), torch.stack([-edge, side], 1)[1:-1]

@@ -118,7 +118,7 @@ def named_keypoints(
 
 
 def _border(view: View, device: torch.device) -> Float[torch.Tensor, "1 pinned 2"]:
-    """Give points on the border of what the crop shows of the picture: they stay where they are."""
+    """Return points on the border of what the crop shows of the picture: they stay."""
     size = len(view.crop)
     height, width = view.image.shape[:2]
     ends = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]])

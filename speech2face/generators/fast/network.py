@@ -316,7 +316,7 @@ class _Clues(NamedTuple):
 def _clues(
     state: FastState, keypoints: Float[Tensor, "batch points 3"], rows: int, columns: int
 ) -> tuple[Tensor, Tensor, _Clues]:
-    """Give the prior's smooth flows, how active places are, and the motion network's clues."""
+    """Return the prior's smooth flows, how active places are, and the motion network's clues."""
     found = motion(state.keypoints, keypoints, state.border, rows, columns)
     others = torch.stack([-found.base, found.rigid - found.base, found.gaze], 1)
     smooth = torch.cat([found.base, found.above, found.below, found.gaze], 1)

@@ -21,7 +21,7 @@ _LEAST = 1e-4
 
 
 def places(mesh_points: np.ndarray) -> list[int]:
-    """Give the places of mesh points in the list of keypoints."""
+    """Return the places of mesh points in the list of keypoints."""
     order = {int(point): place for place, point in enumerate(landmarks.FAST_KEYPOINTS)}
     return [order[int(point)] for point in mesh_points]
 
@@ -42,7 +42,7 @@ def unit_of(keypoints: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch 
 def slit_shares(
     driving: Float[Tensor, "batch points 3"], rows: int, columns: int
 ) -> Float[Tensor, "batch 3 rows columns"]:
-    """Tell how far pixels belong to the upper or lower side of a slit, or to an open eye.
+    """Return how far pixels belong to the upper or lower side of a slit, or to an open eye.
 
     All three are 0 away from mouth and eyes; the steps between them are a pixel wide.
     """
@@ -104,7 +104,7 @@ def draw(
 
 
 def _axes(rows: int, columns: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Give x of the columns (columns,) and y of the rows (rows, 1)."""
+    """Return x of the columns (columns,) and y of the rows (rows, 1)."""
     grid = identity_grid(rows, columns, device)
     return grid[0, :, 0], grid[:, :1, 1]
 
@@ -125,13 +125,13 @@ def _between(
     x: Float[Tensor, " columns"],
     soft: Float[Tensor, "batch 1"],
 ) -> Float[Tensor, "batch columns"]:
-    """Tell which columns lie between an edge's two ends."""
+    """Return which columns lie between an edge's two ends."""
     left, right = keypoints[:, places[0], :1], keypoints[:, places[-1], :1]
     return _soft_step(x - left, soft) * _soft_step(right - x, soft)
 
 
 def _hole(y: Tensor, top: Tensor, bottom: Tensor, pixel: float) -> Tensor:
-    """Tell how much of each pixel lies between two edges; nothing if they meet."""
+    """Return how much of each pixel lies between two edges; nothing if they meet."""
     inside = ((y - top) / pixel + 0.5).clamp(0, 1) * ((bottom - y) / pixel + 0.5).clamp(0, 1)
     return inside * ((bottom - top) / pixel).clamp(0, 1)
 
@@ -143,7 +143,7 @@ def _soft_step(values: Tensor, soft: Tensor) -> Tensor:
 def disc(
     keypoints: Float[Tensor, "batch points 3"], iris: list[int]
 ) -> tuple[Float[Tensor, "batch 2"], Float[Tensor, "batch 1"]]:
-    """Give an iris' centre and radius."""
+    """Return an iris' centre and radius."""
     centre = keypoints[:, iris[0], :2]
     ring = keypoints[:, iris[1:], :2] - centre[:, None]
     return centre, ring.norm(dim=2).mean(1, keepdim=True).clamp(min=1e-3)

@@ -166,7 +166,7 @@ def _inside(
 def _lip_share(
     state: WarpState, shape: Float[Tensor, "batch points 3"]
 ) -> Float[Tensor, "batch 1 1 1"]:
-    """Tell how far the lips have left the resting gap: none, 0; by half of it or more, 1."""
+    """Return how far the lips have left the resting gap: none, 0; by half of it or more, 1."""
     gaps = shape[:, landmarks.LOWER_LIP_INNER, 1] - shape[:, landmarks.UPPER_LIP_INNER, 1]
     away = (gaps.amax(1) - state.interior.rest_gap).abs() / (state.interior.rest_gap / 2)
     return away.clamp(0, 1)[:, None, None, None]

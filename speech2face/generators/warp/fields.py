@@ -64,7 +64,7 @@ class Patch:
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
     def nodes(self) -> Float[Tensor, "1 2 rows columns"]:
-        """Give the (x, y) of the nodes in pixels of the crop."""
+        """Return the (x, y) of the nodes in pixels of the crop."""
         middle = (self.cell - 1) / 2
         device = self.pixels.device
         x = torch.arange(self.columns, device=device) * self.cell + self.left + middle
@@ -170,7 +170,7 @@ class Patch:
         source: Float[Tensor, "batch 2 rows columns"],
         target: Float[Tensor, "1 2 rows columns"],
     ) -> Float[Tensor, "batch 2 rows columns"]:
-        """Give the step from a guessed source towards the true one."""
+        """Return the step from a guessed source towards the true one."""
         here = functional.grid_sample(
             known, self._reading(source), padding_mode="border", align_corners=False
         )
@@ -246,7 +246,7 @@ def make_patches(
 
 
 def _window(rows: int, columns: int, feather: float) -> Float[np.ndarray, "1 1 rows columns"]:
-    """Give the smaller fall of the two directions, so that corners fall off as well."""
+    """Return the smaller fall of the two directions, so that corners fall off as well."""
     return np.minimum.outer(fall(rows, feather), fall(columns, feather))[None, None]
 
 

@@ -43,7 +43,7 @@ class Opening:
     """For another view: how far it has the control points from where they rest."""
 
     def travel(self, placed: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch 2"]:
-        """Tell by how many whole pixels the rectangle goes along with its slit in each frame.
+        """Return by how many whole pixels the rectangle goes along with its slit in each frame.
 
         A head that turns by 25 degrees carries its mouth half out of a rectangle that stays. What
         is drawn in a moved rectangle is found as if the face had been moved back by as much.
@@ -244,7 +244,7 @@ def _opening(
 
 
 def _edge_middle(u: np.ndarray, v: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
-    """Give the v of the line between a slit's edges, at each point's u."""
+    """Return the v of the line between a slit's edges, at each point's u."""
     above = np.interp(u, np.maximum.accumulate(u[upper]), v[upper])
     below = np.interp(u, np.maximum.accumulate(u[lower]), v[lower])
     return (above + below) / 2

@@ -35,14 +35,14 @@ class Slit:
     """Half the distance of the corners in pixels."""
 
     def inside(self) -> Float[Tensor, "batch 1 height width"]:
-        """Tell how much of each pixel lies between the edges, 0 to 1."""
+        """Return how much of each pixel lies between the edges, 0 to 1."""
         below_upper = (self.v - self.upper + 0.5).clamp(0, 1)
         above_lower = (self.lower - self.v + 0.5).clamp(0, 1)
         narrow = (self.lower - self.upper).clamp(0, 1)
         return (below_upper * above_lower * narrow)[:, None]
 
     def beside(self) -> Float[Tensor, "batch 1 height width"]:
-        """Tell how far each pixel lies within reach of the slit, sideways: 1, beyond it 0.
+        """Return how far each pixel lies within reach of the slit, sideways: 1, beyond it 0.
 
         Past the corners both sides move as the rest of the face does, and where a turned head hides
         what is behind it, only the rest of the face knows the outline.
@@ -51,7 +51,7 @@ class Slit:
         return eased(share)[:, None]
 
     def below(self, soft: float) -> Float[Tensor, "batch 1 height width"]:
-        """Tell how far each pixel belongs to the lower side, 0 to 1.
+        """Return how far each pixel belongs to the lower side, 0 to 1.
 
         Beyond the corners the two sides agree ever better, so the step widens there.
 

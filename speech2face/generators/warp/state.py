@@ -163,7 +163,7 @@ def _painted(
 
 
 def _near_face(flat: Float[np.ndarray, "points 2"], size: int) -> tuple[slice, slice]:
-    """Give rows and columns around the face, wide enough for its hair and its motion."""
+    """Return rows and columns around the face, wide enough for its hair and its motion."""
     low, high = flat.min(0), flat.max(0)
     margin = _HAIR * (high - low)
     left, top = np.clip(np.floor(low - margin), 0, size).astype(int).tolist()
@@ -172,7 +172,7 @@ def _near_face(flat: Float[np.ndarray, "points 2"], size: int) -> tuple[slice, s
 
 
 def _base_cell(size: int) -> int:
-    """Give the pixels between nodes of the whole crop: a divisor of its side, a power of two."""
+    """Return the pixels between nodes of the whole crop: a divisor of its side, a power of two."""
     cell = 1
     while size % (2 * cell) == 0 and size // (2 * cell) >= _BASE_CELLS // 2 and cell < _COARSEST:
         cell *= 2

@@ -142,7 +142,7 @@ def load_head_model(data: Path, kept: Path | None = None) -> HeadModel:
 
 
 def _of(arrays: dict[str, np.ndarray], *names: str) -> Int[np.ndarray, "triangles 3"]:
-    """Give the triangles of some of the mesh's materials."""
+    """Return the triangles of some of the mesh's materials."""
     numbers = [list(arrays["mats"]).index(name) for name in names]
     return arrays["F"][np.isin(arrays["M"], numbers)].astype(np.int64)
 

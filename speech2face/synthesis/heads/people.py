@@ -141,7 +141,7 @@ def draw_person(model: HeadModel, rng: np.random.Generator) -> Person:
 def _draw_haircut(
     model: HeadModel, rng: np.random.Generator, *, male: bool
 ) -> tuple[bool, Cards | None]:
-    """Tell whether a person is bald, and which hair there is beyond the scalp's colour."""
+    """Return whether a person is bald, and which hair there is beyond the scalp's colour."""
     styles = [
         card for card in model.hair if ("short" in card.name) == male or card.name in _ANYBODY
     ]

@@ -190,7 +190,7 @@ def _shoot(
 
 
 def _in_pixels(mesh: Float[np.ndarray, "478 3"], camera: Camera) -> Float[np.ndarray, "478 3"]:
-    """Give the mesh as trackers do: pixels, z in the same unit from the face's mean depth."""
+    """Return the mesh as trackers do: pixels, z in the same unit from the face's mean depth."""
     placed = camera.project(mesh)
     depth = placed[:, 2]
     placed[:, 2] = (depth - depth.mean()) * camera.focal / depth.mean()
@@ -253,7 +253,7 @@ def _render(
 
 
 def _rest(person: Person, shot: _Shot, model: HeadModel) -> Float[np.ndarray, "every 3"]:
-    """Give where on the mean head vertices lie; on eyeballs the direction in their own axes."""
+    """Return where on the mean head vertices lie; on eyeballs the direction in their own axes."""
     rest = person.rest.copy()
     for vertices, turn, centre in zip(model.eyes, shot.eyes, shot.centres, strict=True):
         rest[vertices] = (shot.vertices[vertices] - centre) @ turn / person.eye_radius

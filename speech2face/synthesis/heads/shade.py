@@ -81,7 +81,7 @@ class Shader:
         )
 
     def cutout(self) -> Cutout:
-        """Give the holes between the strands of the hair."""
+        """Return the holes between the strands of the hair."""
         material = torch.as_tensor(self._person.material, device=self.device)
         return Cutout(
             uv=torch.as_tensor(self._person.uv, device=self.device),
@@ -107,7 +107,7 @@ class Shader:
         return found.depth[0] - 1000, axes
 
     def opacity(self, pixels: Pixels) -> Float[Tensor, " pixels"]:
-        """Give how much of brows and lashes covers what is behind them."""
+        """Return how much of brows and lashes covers what is behind them."""
         brow = _sample(self._brow, pixels.uv)[:, 3]
         u, v = pixels.uv[:, 0], 1 - pixels.uv[:, 1]
         # Six rows of lashes one above the other in their texture's space, tips up.
@@ -121,7 +121,7 @@ class Shader:
     def colour(
         self, pixels: Pixels, camera: Float[Tensor, " 3"], shadow: tuple[Tensor, Tensor]
     ) -> Float[Tensor, "pixels 3"]:
-        """Give the light that pixels send to the camera."""
+        """Return the light that pixels send to the camera."""
         albedo, occlusion, normal = self._surface(pixels)
         view = functional.normalize(camera - pixels.place, dim=1)
         facing = (normal * view).sum(1, keepdim=True)
@@ -150,7 +150,7 @@ class Shader:
         return albedo * diffuse / torch.pi + shine
 
     def _surface(self, pixels: Pixels) -> tuple[Tensor, Tensor, Tensor]:
-        """Give albedo, how open the place is to light, and the normal."""
+        """Return albedo, how open the place is to light, and the normal."""
         person, material = self._person, pixels.material
         albedo = torch.zeros_like(pixels.place)
         occlusion = torch.ones_like(pixels.place[:, :1])
@@ -231,7 +231,7 @@ class Shader:
     def _lit(
         self, place: Float[Tensor, "pixels 3"], shadow: tuple[Tensor, Tensor]
     ) -> Float[Tensor, " pixels"]:
-        """Tell how much of the first lamp a place sees: the mean of nine looks."""
+        """Return how much of the first lamp a place sees: the mean of nine looks."""
         depths, axes = shadow
         seen = place @ axes.T
         flat = seen[:, :2] * (_SHADOWS / (2 * _REACH)) + (_SHADOWS - 1) / 2

@@ -40,13 +40,13 @@ class Camera:
     middle: Float[np.ndarray, " 2"]
 
     def project(self, points: Float[np.ndarray, "*points 3"]) -> Float[np.ndarray, "*points 3"]:
-        """Give pixels (centres at integers) and the depth in centimetres."""
+        """Return pixels (centres at integers) and the depth in centimetres."""
         depth = points[..., 2:] + self.distance
         flat = self.focal * points[..., :2] / depth + self.middle
         return np.concatenate([flat, depth], -1).astype(np.float32)
 
     def finer(self, times: int) -> "Camera":
-        """Give the same view with `times` as many pixels along each side."""
+        """Return the same view with `times` as many pixels along each side."""
         return Camera(
             distance=self.distance,
             focal=self.focal * times,

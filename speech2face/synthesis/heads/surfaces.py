@@ -120,7 +120,7 @@ def _spline(origins: np.ndarray, moves: np.ndarray, rng: np.random.Generator) ->
 def face_normals(
     vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"]
 ) -> Float[np.ndarray, "triangles 3"]:
-    """Give unit normals, counter-clockwise outwards."""
+    """Return unit normals, counter-clockwise outwards."""
     a, b, c = (vertices[triangles[:, i]] for i in range(3))
     normals = np.cross(b - a, c - a)
     return normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)
@@ -129,7 +129,7 @@ def face_normals(
 def vertex_normals(
     vertices: Float[np.ndarray, "vertices 3"], triangles: Int[np.ndarray, "triangles 3"]
 ) -> Float[np.ndarray, "vertices 3"]:
-    """Give unit normals, the mean of the triangles around; 0 where there is none."""
+    """Return unit normals, the mean of the triangles around; 0 where there is none."""
     a, b, c = (vertices[triangles[:, i]] for i in range(3))
     normals, each = np.zeros_like(vertices), np.cross(b - a, c - a)
     for corner in range(3):

@@ -40,7 +40,7 @@ class Cutout:
     """Less opacity than this is a hole."""
 
     def of(self, triangles: Shaped[Tensor, " chosen"]) -> "Cutout":
-        """Give the same for some of the triangles, by index or mask."""
+        """Return the same for some of the triangles, by index or mask."""
         return replace(self, uv=self.uv[triangles], layer=self.layer[triangles])
 
 

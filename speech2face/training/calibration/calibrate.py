@@ -100,7 +100,7 @@ def example(name: str) -> Path:
 
 
 def picture_size(weights: str) -> int:
-    """Give the side in pixels at which portraits are to be shown to imported weights."""
+    """Return the side in pixels at which portraits are to be shown to imported weights."""
     return int(read_config(library.find(weights).path)[1]["network"]["size"])
 
 

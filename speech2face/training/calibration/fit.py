@@ -83,7 +83,7 @@ def measure(network: Landmarks2Keypoints, rows: Sequence[Rows]) -> None:
 
 
 def _scale(values: Float[Tensor, "rows n"]) -> Float[Tensor, " n"]:
-    """Give the root mean square of each column, no less than a share of the group's largest."""
+    """Return the root mean square of each column, no less than a share of the group's largest."""
     size = values.square().mean(0).sqrt()
     most = float(size.max())
     return size.clamp(min=_FLOOR * most if most > 0 else 1.0)
@@ -207,7 +207,7 @@ def predict(
 def _distance(
     network: Landmarks2Keypoints, extractor: KeypointExtractor, rows: Sequence[Rows], role: str
 ) -> float:
-    """Give the mean distance of keypoints in the rows of a role."""
+    """Return the mean distance of keypoints in the rows of a role."""
     distances = []
     for row in rows:
         chosen = torch.from_numpy(row.role == role)

@@ -57,7 +57,7 @@ class RandomWarp:
         return straight + (radial @ self.spline[:, :, None])
 
     def jacobian(self, points: Float[Tensor, "b n 2"]) -> Float[Tensor, "b n 2 2"]:
-        """Give the derivative at points: first the output's coordinate, then the input's."""
+        """Return the derivative at points: first the output's coordinate, then the input's."""
         with torch.enable_grad():
             inputs = points if points.requires_grad else points.detach().requires_grad_()
             warped = self.coordinates(inputs)

@@ -31,7 +31,7 @@ class FastGame(FastTask):
         self.judge: PatchDiscriminator = PatchDiscriminator(expansion=16, most=64)
 
     def modules(self) -> dict[str, nn.Module]:
-        """Give the generator and its judge."""
+        """Return the generator and its judge."""
         return {"generator": self.network, "judge": self.judge}
 
     def turns(self, step: int, rng: np.random.Generator, device: torch.device) -> Iterator[Turn]:

@@ -66,7 +66,7 @@ class FastRecipe(LoopConfig):
     """Threads that draw the batches of coming steps; 0: each is drawn when it is wanted."""
 
     def phase_at(self, step: int) -> Phase:
-        """Give the phase that a step belongs to."""
+        """Return the phase that a step belongs to."""
         for phase in self.phases:
             if step < phase.until * self.steps:
                 return phase
@@ -110,7 +110,7 @@ class FastTask:
         )
 
     def modules(self) -> dict[str, nn.Module]:
-        """Give the network."""
+        """Return the network."""
         return {"generator": self.network}
 
     def losses(

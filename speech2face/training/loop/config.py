@@ -61,7 +61,7 @@ class LoopConfig:
             raise InputError(msg)
 
     def rate_at(self, step: int) -> float:
-        """Give the learning rate of a step: up in a line, level, down by the end."""
+        """Return the learning rate of a step: up in a line, level, down by the end."""
         warm = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         left = max(0.0, self.steps - step) / self.cooldown if self.cooldown else 1.0
         if self.fall == "cosine" and left < 1:

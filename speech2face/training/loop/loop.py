@@ -196,7 +196,7 @@ class _Loop:
         state.note({**turn.losses, f"gradient{suffix}": norm})
 
     def row(self) -> Row:
-        """Give the log's next row: means of the losses over all ranks since the last one.
+        """Return the log's next row: means of the losses over all ranks since the last one.
 
         Raises:
             Speech2FaceError: A loss is not finite.

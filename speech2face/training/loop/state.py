@@ -109,7 +109,7 @@ class RunState:
             self.counts[name] = self.counts.get(name, 0) + 1
 
     def means(self) -> dict[str, Tensor]:
-        """Give the mean of every loss since the last call."""
+        """Return the mean of every loss since the last call."""
         means = {name: value / self.counts[name] for name, value in self.sums.items()}
         self.sums, self.counts = {}, {}
         return means
@@ -164,5 +164,5 @@ class RunState:
 
 
 def learning(module: nn.Module) -> list[nn.Parameter]:
-    """Give the parameters of a module that are to be learnt."""
+    """Return the parameters of a module that are to be learnt."""
     return [parameter for parameter in module.parameters() if parameter.requires_grad]

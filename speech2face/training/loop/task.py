@@ -13,7 +13,7 @@ class _Common(Protocol):
     """What every task can do."""
 
     def modules(self) -> dict[str, nn.Module]:
-        """Give the networks by name: they learn, are averaged, and are stored in checkpoints."""
+        """Return the networks by name: they learn, are averaged, and are stored in checkpoints."""
         ...
 
     def preview(self, folder: Path) -> dict[str, float]:

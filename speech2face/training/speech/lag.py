@@ -90,7 +90,7 @@ def measure_lags(
 
 
 def lag_of(shown: Float[np.ndarray, " frames"], said: Float[np.ndarray, " frames"]) -> float:
-    """Give by how many frames `shown` is later than `said`; 0 where it cannot be told."""
+    """Return by how many frames `shown` is later than `said`; 0 where it cannot be told."""
     lags = range(-_SEARCHED, _SEARCHED + 1)
     if len(shown) < 4 * _SEARCHED or min(shown.std(), said.std()) < 1e-6:  # noqa: PLR2004
         return 0.0
@@ -110,7 +110,7 @@ def _correlation(shown: np.ndarray, said: np.ndarray, lag: int) -> float:
 
 
 def _describe(stretch: Stretch) -> Float[np.ndarray, "frames features"]:
-    """Give the spectra of `_REACH` frames to either side of each frame, in halves of 20 ms."""
+    """Return the spectra of `_REACH` frames to either side of each frame, in halves of 20 ms."""
     samples = np.concatenate([np.zeros(CONTEXT, np.float32), stretch.samples])
     mel = LogMel(MelConfig(bands=_BANDS))(torch.from_numpy(samples)[None])[0].numpy()
     level = np.logaddexp.reduce(mel, 1).max()

@@ -46,7 +46,7 @@ class Losses:
 
 
 def lip_gaps(points: Float[Tensor, "batch frames 70 3"]) -> Float[Tensor, "batch frames gaps"]:
-    """Give the signed height of the three inner-lip gaps."""
+    """Return the signed height of the three inner-lip gaps."""
     upper, lower = (list(side) for side in zip(*landmarks.INNER_LIP_GAPS, strict=True))
     return points[:, :, lower, 1] - points[:, :, upper, 1]
 

@@ -56,7 +56,7 @@ def compare(
 
 
 def correlation(one: Float[np.ndarray, " frames"], two: Float[np.ndarray, " frames"]) -> float:
-    """Give Pearson's r; 0 where one of them does not move."""
+    """Return Pearson's r; 0 where one of them does not move."""
     spread = float(one.std() * two.std())
     return float(((one - one.mean()) * (two - two.mean())).mean()) / spread if spread else 0.0
 

@@ -60,7 +60,7 @@ _MOST = 5.0
 
 
 def for_material(recipe: Recipe, seconds: float) -> Recipe:
-    """Give a fine-tuning, whose steps are for a minute, as many as its seconds ask for."""
+    """Return a fine-tuning, whose steps are for a minute, as many as its seconds ask for."""
     factor = min(max(seconds / _MINUTE, 1.0), _MOST)
     return replace(
         recipe, steps=round(recipe.steps * factor), cooldown=round(recipe.cooldown * factor)

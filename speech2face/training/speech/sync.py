@@ -140,7 +140,7 @@ class SyncTask:
         return cls(recipe, read_corpora(prepared, recipe.split), read_faces(prepared))
 
     def modules(self) -> dict[str, nn.Module]:
-        """Give the network."""
+        """Return the network."""
         return {"sync": self.network}
 
     def losses(

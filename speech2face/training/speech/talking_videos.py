@@ -81,7 +81,7 @@ def identity(video: Path) -> str:
 
 
 def known(video: Path, out: Path) -> Prepared | None:
-    """Give what is known of a video that has been prepared already and is the same still."""
+    """Return what is known of a video that has been prepared already and is the same still."""
     path = out / CORPUS / f"{identity(video)}.json"
     if not path.is_file() or not video.is_file():
         return None
@@ -236,7 +236,7 @@ def _from(track: Float[np.ndarray, "frames 70 3"], ahead: float) -> np.ndarray:
 
 
 def moved_in_time(piece: Stretch, late: float) -> Stretch:
-    """Give lips to the sound that is `late` frames late: they are moved, the sound stays."""
+    """Return lips to the sound that is `late` frames late: they are moved, the sound stays."""
     if not late:
         return piece
     at = np.clip(np.arange(len(piece)) - late, 0, len(piece) - 1)

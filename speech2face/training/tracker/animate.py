@@ -100,7 +100,7 @@ def draw_latents(
 def _animate(
     sample: Sample, generator: WarpGenerator, teacher: FaceMeshTeacher, rng: np.random.Generator
 ) -> np.ndarray:
-    """Give frames of one portrait; the teacher has seen it at rest and follows it from there."""
+    """Return frames of one portrait; the teacher has seen it at rest and follows it from there."""
     box = np.concatenate([sample.mesh[:, :2].min(0), sample.mesh[:, :2].max(0)])
     portrait = cut_view(sample.image, Face(mesh=sample.mesh, box=box, score=1.0))
     teacher.reset()

@@ -104,7 +104,7 @@ class TrackerTask:
         return mean, scaled.reshape(-1, *mean.shape)
 
     def modules(self) -> dict[str, nn.Module]:
-        """Give the networks as one: what is clipped and averaged is all of them."""
+        """Return the networks as one: what is clipped and averaged is all of them."""
         return {"tracker": self.network}
 
     def losses(

@@ -67,7 +67,7 @@ def shifted_copies(
 def _interpolation(
     size: int, shift: Float[Tensor, "b m"], *, align_corners: bool
 ) -> Float[Tensor, "b m out into"]:
-    """Give the matrices that sample one axis linearly at its grid plus a shift; zeros beyond."""
+    """Return the matrices that sample one axis linearly at its grid plus a shift; zeros beyond."""
     place = torch.linspace(-1, 1, size, device=shift.device) + shift[..., None]
     pixel = (place + 1) * (size - 1) / 2 if align_corners else ((place + 1) * size - 1) / 2
     pixels = torch.arange(size, device=shift.device, dtype=shift.dtype)

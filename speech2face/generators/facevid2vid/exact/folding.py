@@ -58,7 +58,7 @@ def _fold(convolution: Convolution, norm: _BatchNorm) -> None:
 
 
 def affine(norm: _BatchNorm) -> tuple[Tensor, Tensor]:
-    """Give what a batch norm multiplies each channel by and adds to it at inference."""
+    """Return what a batch norm multiplies each channel by and adds to it at inference."""
     if norm.running_mean is None or norm.running_var is None:  # pragma: no cover - never built so
         return norm.weight, norm.bias
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)

@@ -87,13 +87,13 @@ def _norms(block: SpadeBlock) -> list[Spade]:
 
 
 def _shared(norms: list[Spade]) -> nn.Conv2d:
-    """Give one convolution from the label to the hidden maps of several modulations."""
+    """Return one convolution from the label to the hidden maps of several modulations."""
     return _convolution([norm.mlp_shared[0] for norm in norms])
 
 
 @torch.no_grad()
 def _modulation(norm: Spade, shortcut: nn.Conv2d | None = None) -> nn.Conv2d:
-    """Give one convolution from the hidden map to 1 + scale and shift.
+    """Return one convolution from the hidden map to 1 + scale and shift.
 
     Args:
         norm: The modulation.

@@ -76,7 +76,7 @@ class PhaseConvolution(nn.Module):
 
 
 def _merges(factor: int) -> list[tuple[Tensor, int, int]]:
-    """Give for each distinct phase which taps are summed, and its padding before and after."""
+    """Return for each distinct phase which taps are summed, and its padding before and after."""
     first = (torch.tensor([[1.0, 0, 0], [0, 1, 1]]), 1, 0)
     between = (torch.tensor([[1.0, 1, 1]]), 0, 0)
     last = (torch.tensor([[1.0, 1, 0], [0, 0, 1]]), 0, 1)

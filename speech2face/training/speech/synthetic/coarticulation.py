@@ -125,7 +125,7 @@ def _plain(letter: str) -> str:
 
 
 def lip_track(parts: list[Segment], frames: int, lag: float = 0.0) -> Float[np.ndarray, "frames 2"]:
-    """Give opening (1: widest vowel) and width (standard deviations) at 25 frames a second.
+    """Return opening (1: widest vowel) and width (standard deviations) at 25 frames a second.
 
     Args:
         parts: What is said.
@@ -161,7 +161,7 @@ def _blend(weights: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def label_track(parts: list[Segment], frames: int) -> Int8[np.ndarray, " frames"]:
-    """Give the class in the middle of each frame, as an index into `PHONE_CLASSES`.
+    """Return the class in the middle of each frame, as an index into `PHONE_CLASSES`.
 
     A closure too short to reach a middle still names the frame it lies in.
     """

@@ -97,7 +97,7 @@ def opening_unit(lips: LipMap, tracks: list[Float[np.ndarray, "_ 2"]]) -> float:
 
 
 def lip_gap(offsets: Float[np.ndarray, "frames 70 3"]) -> Float[np.ndarray, " frames"]:
-    """Give how much further apart than at rest the inner lips are."""
+    """Return how much further apart than at rest the inner lips are."""
     upper, lower = np.array(landmarks.INNER_LIP_GAPS).T
     return (offsets[:, lower, 1] - offsets[:, upper, 1]).mean(1)
 
@@ -208,7 +208,7 @@ def _named(
 
 
 def _word_classes(espeak: Espeak, word: str) -> list[tuple[float, float, int]]:
-    """Give a word's phones with their places in it, 0 to 1."""
+    """Return a word's phones with their places in it, 0 to 1."""
     text = word.upper() if len(word) == 1 else word
     said = espeak.say(text, "en-us")
     parts = [
