@@ -43,6 +43,8 @@ SLITS = (
 LIDS = SLITS[1:]
 IRIS_RINGS = (LEFT_IRIS, RIGHT_IRIS)
 """Of each iris the middle, then four points around it."""
+BROW_EDGES = (np.array([46, 53, 52, 65, 55]), np.array([285, 295, 282, 283, 276]))
+"""Mesh points along the lower edge of the left and the right brow, as seen from left to right."""
 FACE_OVAL = np.array([
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,

@@ -103,6 +103,12 @@ def measured_portraits(data: Path) -> list[Path]:
     return [_existing(data, name) for name in names]
 
 
+def lid_portraits(data: Path) -> list[Path]:
+    """List the held-out portraits whose eyes are hard to close."""
+    names: list[str] = _held_out()["lids"]["portraits"]
+    return [_existing(data, name) for name in names]
+
+
 def sheet_portraits(data: Path) -> list[SheetPortrait]:
     """List the held-out portraits of the contact sheets."""
     return [

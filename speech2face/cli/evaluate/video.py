@@ -86,10 +86,11 @@ def life(
 
 
 def blinks(
-    data: Data, output: Output, teacher: Teacher = None, people: People = 6, sound: Sounds = None
-) -> None:
+    data: Data, output: Output, teacher: Teacher = None, people: People = 10,
+    sound: Sounds = None, chosen: _Chosen = None,
+) -> None:  # fmt: skip
     """Blinks asked for, switched off, and natural ones a minute (on the sounds given)."""
-    _desk(data, output, teacher).blinks(people, sound or [])
+    _desk(data, output, teacher, chosen).blinks(people, sound or [])
 
 
 def emotion(data: Data, output: Output, teacher: Teacher = None, people: People = 12) -> None:
@@ -123,7 +124,7 @@ def everything(
     if (data / "natural").is_dir():
         desk.natural(16)
     desk.grid_tables(count, ["sync", "silence", "motion"])
-    desk.blinks(6, sound or [])
+    desk.blinks(10, sound or [])
     desk.emotion(12)
     desk.seam(12)
     desk.playback()

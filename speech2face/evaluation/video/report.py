@@ -15,6 +15,7 @@ from speech2face.errors import InputError
 from speech2face.evaluation import sheets
 from speech2face.evaluation.material import (
     held_out_clips,
+    lid_portraits,
     load_judge,
     measured_portraits,
     natural_sounds,
@@ -110,7 +111,7 @@ class Desk:
 
     def blinks(self, people: int, sounds: Sequence[Path]) -> None:
         """Render the three settings and publish what lids did."""
-        studio, portraits = self.studio, measured_portraits(self.data)[:people]
+        studio, portraits = self.studio, lid_portraits(self.data)[:people]
         clip = held_out_clips(self.data, 1)[0]
         asked = ",".join(str(time) for time in _BLINK_TIMES)
         runs = []

@@ -136,6 +136,12 @@ def _crossing(values: Float[np.ndarray, " frames"], left: int, right: int) -> fl
     return float(left + (_SHUT - values[left]) / rise)
 
 
+def blink_rise(track: JudgedTrack) -> float:
+    """Measure how far the judge's score of a blink rises above its median in the clip's blinks."""
+    score = track.score("eyeBlink")
+    return float(np.percentile(score, 99.5) - np.median(score))
+
+
 def blink_errors(
     found: Sequence[Blink], asked: Sequence[float], fps: Fraction
 ) -> tuple[list[float], int]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from speech2face import landmarks
 from speech2face.face.view import View
+from speech2face.generators.warp.lids import ClosedLid, paint_lid
 from speech2face.generators.warp.mouth import crop_grid
 from speech2face.generators.warp.openings import Opening, eye_opening, move_back
 from speech2face.geometry import warp
@@ -32,6 +33,7 @@ class Eye:
     eyeball: Eyeball
     picture: Float[Tensor, "1 3 size size"]
     """The crop with this eye's lids painted over."""
+    lid: ClosedLid
 
     def draw_into(
         self,
@@ -56,7 +58,9 @@ class Eye:
         slit = self.opening.slit(move_back(placed, travel), margin=LASHES)
         grid = crop_grid(self.eyeball.turn(sources, shift), photo.shape[-1])
         inside = warp(self.picture.expand(len(grid), -1, -1, -1), grid, mode="bicubic")
-        self.opening.draw_into(frames, photo, slit, moves, inside, travel)
+        upper = move_back(placed, travel)[:, self.opening.upper, :2]
+        over = self.lid.layers(upper, slit, sources)
+        self.opening.draw_into(frames, photo, slit, moves, inside, travel, over=over)
 
 
 def prepare_eyes(
@@ -74,17 +78,20 @@ def prepare_eyes(
         openings: The lids, where they are known from another view; None to lay them out.
     """
     crop, flat, eyes = view.crop, points.pixels, []
-    for side, (lids, iris) in enumerate(zip(landmarks.LIDS, landmarks.IRIS_RINGS, strict=True)):
-        upper, lower = lids
+    parts = zip(landmarks.LIDS, landmarks.IRIS_RINGS, landmarks.BROW_EDGES, strict=True)
+    for side, ((upper, lower), iris, brow) in enumerate(parts):
         width = float(np.linalg.norm(flat[upper[-1]] - flat[upper[0]]))
         eyeball = find_eyeball(flat[iris], width, device)
         outline = np.concatenate([flat[upper], flat[lower][::-1]])
         filled = fill_eye(crop, outline, flat[iris[0]], eyeball.radius)
         eyes.append(
             Eye(
-                opening=openings[side] if openings else eye_opening(points, len(crop), *lids),
+                opening=openings[side]
+                if openings
+                else eye_opening(points, len(crop), upper, lower),
                 eyeball=eyeball,
                 picture=image_tensor(filled, device),
+                lid=paint_lid(crop, flat[upper], flat[lower], flat[brow], 2.0 * side - 1, device),
             )
         )
     return eyes[0], eyes[1]

@@ -3,6 +3,7 @@
 At rest both sides show the same picture; where they part, what lies behind the skin is seen.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 from speech2face import landmarks
 from speech2face.devices import to_tensor
 from speech2face.generators.warp.fields import Patch, fields, make_patches
-from speech2face.generators.warp.slits import Slit, locate
+from speech2face.generators.warp.slits import Layer, Slit, locate
 from speech2face.geometry import warp
 from speech2face.motion.points import ControlPoints
 
@@ -96,6 +97,7 @@ class Opening:
         inside: Float[Tensor, "batch 3 height width"],
         travel: Float[Tensor, "batch 2"],
         painted: tuple[Float[Tensor, "1 3 size size"], Float[Tensor, "batch 1 1 1"]] | None = None,
+        over: Sequence[Layer] = (),
     ) -> None:
         """Draw the slit's two sides and what is between them into frames.
 
@@ -107,11 +109,14 @@ class Opening:
             inside: What is seen between the sides.
             travel: By how much the rectangle goes along with the slit.
             painted: Another picture for the two sides, and how much of it is shown.
+            over: What is drawn over all this, one after the other.
         """
         above, below = (self._drawn(grid, photo, painted) for grid in self.grids(moves, travel))
         lower, gap = slit.below(soft=0.6), slit.inside()
         drawn = above * (1 - lower) + below * lower
         drawn = (drawn * (1 - gap) + inside * gap).clamp(0, 1)
+        for colours, share in over:
+            drawn = drawn + share * (colours - drawn)
         share = self.above.window * slit.beside()
         for index, way in enumerate(travel):
             place = frames[index, :, *self.area(way)]

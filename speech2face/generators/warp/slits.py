@@ -13,6 +13,9 @@ from torch import Tensor
 from speech2face.geometry import dot
 from speech2face.signals import eased
 
+Layer = tuple[Tensor, Float[Tensor, "batch 1 height width"]]
+"""What is drawn over a slit: colours (one, or one a pixel), and how much of them is seen."""
+
 _KNOTS = 65
 """Samples of an edge between u = -1 and u = +1."""
 _BESIDE = (1.08, 1.3)
