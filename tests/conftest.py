@@ -19,9 +19,10 @@ import imageio_ffmpeg
 import pytest
 import soundfile
 import torch
+from forked import Commands
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
 
@@ -128,6 +129,14 @@ def engine() -> Speech2Face:
             return replace(loaded, generator=generator)
 
     return Engine.from_pretrained("cpu")
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
+    """Give what starts commands in processes of their own."""
+    running = Commands(tmp_path_factory.mktemp("commands"))
+    yield running
+    running.close()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,24 +50,21 @@ def speak_arriving(
         BadParameter: There is no output.
     """
     from speech2face.cli.learning.calibrate import calibrate_at_first_use
-    from speech2face.generators import registry
     from speech2face.jobs.animate import Speech2Face
-    from speech2face.jobs.live import speak_live
+    from speech2face.jobs.live import check_live, speak_live
     from speech2face.media.sound.arriving import Arriving
     from speech2face.media.sound.raw_audio import RawFormat
 
     if output is None:
         msg = "sound from standard input needs an output: -o OUT.mp4, or -o - for standard output"
         raise BadParameter(msg)
-    registry.require(settings.generator)
+    job = check_live(portrait, output, settings, overwrite=overwrite)
     calibrate_at_first_use(settings.generator, device, progress)
     engine = Speech2Face.from_pretrained(str(device))
-    engine.parts(settings)  # loaded before the first sound comes
     form = None if settings.raw_audio is None else RawFormat.parse(settings.raw_audio)
     with reporter(progress) as report:
         speak_live(
-            engine, portrait, Arriving(sys.stdin.buffer, form), output, settings,
-            raw_frames=raw, overwrite=overwrite, report=report,
-        )  # fmt: skip
-    if isinstance(output, Path):
-        say_path(output)
+            engine, job, lambda: Arriving(sys.stdin.buffer, form), raw_frames=raw, report=report
+        )
+    if isinstance(job.output, Path):
+        say_path(job.output)

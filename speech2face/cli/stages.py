@@ -13,10 +13,12 @@ from speech2face.cli.settings_options import with_settings
 from speech2face.jobs.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from speech2face.face.track import FaceTracker
     from speech2face.face.view import View
     from speech2face.media.inputs import Opened
-    from speech2face.types import Speech
+    from speech2face.types import Face, Speech
 
 _PortraitOption = Annotated[
     Path | None,
@@ -31,6 +33,8 @@ _Seconds = Annotated[
     typer.Option(help="Length of the video, as of the sound. Without it: that of the latents."),
 ]
 _Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+_PLOTTED = 12
+"""Frames on the sheet that `render --plot` draws."""
 
 
 @with_settings(
@@ -65,11 +69,12 @@ def landmarks(
     from speech2face.jobs.avatar import scaled
     from speech2face.jobs.preflight import open_audio
     from speech2face.media.inputs import open_input
-    from speech2face.media.output import check_outputs
+    from speech2face.media.output import check_outputs, together
     from speech2face.stages.artifacts import Origin, save_track
     from speech2face.stages.speech2landmarks import Speech2Landmarks
 
     check_outputs(output, plot, inputs=[audio, portrait, *settings.files], overwrite=overwrite)
+    _require_plots(plot)
     place = devices.resolve(device)
     sound = open_audio(audio, settings)
     speech = sound.speech()
@@ -81,11 +86,12 @@ def landmarks(
     track = Speech2Landmarks.chosen(settings.speech2landmarks, place)(speech, rest)
     track = scaled(track, rest, settings.expression_scale)
     origin = Origin(portrait=seen and seen.sha256, sound=sound.sha256)
-    save_track(output, track, overwrite=overwrite, origin=origin)
-    if plot is not None:
-        from speech2face.evaluation.plots import plot_motion
+    with together():
+        save_track(output, track, overwrite=overwrite, origin=origin)
+        if plot is not None:
+            from speech2face.evaluation.plots import plot_motion
 
-        plot_motion(plot, speech, landmarks=track, overwrite=overwrite)
+            plot_motion(plot, speech, landmarks=track, overwrite=overwrite)
     say_path(output)
 
 
@@ -119,7 +125,7 @@ def latents(
     from speech2face.jobs.pose_video import follow_pose
     from speech2face.jobs.preflight import open_audio
     from speech2face.media.inputs import open_input
-    from speech2face.media.output import check_outputs
+    from speech2face.media.output import check_outputs, together
     from speech2face.stages.artifacts import Origin, check_origin, load_track, save_track
     from speech2face.stages.landmarks2latents import landmarks2latents
     from speech2face.types import LandmarkTrack
@@ -127,6 +133,7 @@ def latents(
     check_outputs(
         output, plot, inputs=[portrait, landmarks_file, audio, *settings.files], overwrite=overwrite
     )
+    _require_plots(plot)
     track = load_track(landmarks_file, LandmarkTrack)
     seen = open_input(portrait, "portrait")
     sound = None if audio is None else open_audio(audio, settings)
@@ -141,13 +148,15 @@ def latents(
     controls = direct(speech, settings, len(track), track.fps, HeadRoom.of(view))
     found = landmarks2latents(draws, draws.encode([view]), view, track, controls, speech)
     origin = Origin(portrait=seen.sha256, sound=made_from.sound)
-    save_track(output, found, overwrite=overwrite, origin=origin)
-    if plot is not None:
-        from speech2face.evaluation.plots import plot_motion
+    with together():
+        save_track(output, found, overwrite=overwrite, origin=origin)
+        if plot is not None:
+            from speech2face.evaluation.plots import plot_motion
 
-        plot_motion(
-            plot, speech, landmarks=track, controls=controls, latents=found, overwrite=overwrite
-        )
+            plot_motion(
+                plot, speech, landmarks=track, controls=controls, latents=found,
+                overwrite=overwrite,
+            )  # fmt: skip
     say_path(output)
 
 
@@ -177,7 +186,7 @@ def render(
     from speech2face.jobs.clip import Clip
     from speech2face.jobs.provenance import SYNTHETIC_TAGS
     from speech2face.media.inputs import open_input
-    from speech2face.media.output import check_outputs
+    from speech2face.media.output import check_outputs, together
     from speech2face.media.video.container import require_mp4_name
     from speech2face.media.video.encode import VideoWriter
     from speech2face.stages.artifacts import check_origin, load_track, require_drawable
@@ -186,6 +195,7 @@ def render(
 
     require_mp4_name(output)
     check_outputs(output, plot, inputs=[portrait, latents_file], overwrite=overwrite)
+    _require_plots(plot)
     found = load_track(latents_file, LatentTrack)
     seen = open_input(portrait, "portrait")
     check_origin(latents_file, portrait=seen, force=settings.force)
@@ -198,20 +208,19 @@ def render(
     require_drawable(latents_file, found, generator.spec.latent_size)
     drawers, view = Drawers(generator.spec.side_by_side), _view(seen, settings, tracker)
     state = generator.encode([view])
-    with reporter(progress) as report:
+    with reporter(progress) as report, together():
         clip = Clip(view, state, found, generator, drawers, settings, report)
+        plotted = _Plotted(len(clip), settings.rate, tracker)
         with VideoWriter(
-            output,
-            size=clip.size,
-            fps=settings.rate,
-            sound=None,
-            overwrite=overwrite,
+            output, size=clip.size, fps=settings.rate, sound=None, overwrite=overwrite,
             tags=SYNTHETIC_TAGS,
-        ) as video:
-            for frame in clip:
+        ) as video:  # fmt: skip
+            for index, frame in enumerate(clip):
                 video.write(frame)
-    if plot is not None:
-        _plot_frames(plot, output, len(found), tracker, overwrite=overwrite)
+                if plot is not None:
+                    plotted.take(index, frame)
+        if plot is not None:
+            plotted.save(plot, overwrite=overwrite)
     say_path(output)
 
 
@@ -251,26 +260,45 @@ def _view(seen: "Opened", settings: Settings, tracker: "FaceTracker") -> "View":
     )
 
 
-def _plot_frames(
-    plot: Path, video: Path, frames: int, tracker: "FaceTracker", *, overwrite: bool
-) -> None:
-    """Draw the landmarks that the tracker sees onto frames spread over a video."""
-    import numpy as np
+def _require_plots(plot: Path | None) -> None:
+    """Make sure that a plot can be drawn, before any work is done for it."""
+    if plot is not None:
+        from speech2face.evaluation.plots import require_matplotlib
 
-    from speech2face import landmarks as scheme
-    from speech2face.evaluation.plots import plot_faces
-    from speech2face.media.video.video import VideoReader
+        require_matplotlib()
 
-    reader = VideoReader(video)
-    shown = set(np.linspace(0, frames - 1, min(frames, 12)).round().astype(int).tolist())
-    images, points, titles = [], [], []
-    face = None
-    for index, frame in enumerate(reader):
-        if index in shown and (face := tracker.follow(frame, face)):
-            images.append(frame)
-            points.append(scheme.from_mesh(face.mesh))
-            titles.append(f"{float(index / reader.fps):.2f} s")
-    plot_faces(plot, images, points, titles, overwrite=overwrite)
+
+class _Plotted:
+    """Frames spread over a video, with the landmarks that the tracker sees on them."""
+
+    def __init__(self, frames: int, fps: Fraction, tracker: "FaceTracker") -> None:
+        count = min(frames, _PLOTTED)
+        self._shown = {round(i * (frames - 1) / max(1, count - 1)) for i in range(count)}
+        self._fps, self._tracker = fps, tracker
+        self._face: Face | None = None
+        self._images: list[np.ndarray] = []
+        self._points: list[np.ndarray] = []
+        self._titles: list[str] = []
+
+    def take(self, index: int, frame: "np.ndarray") -> None:
+        """Look at a frame; where no face is seen it is shown without landmarks."""
+        import numpy as np
+
+        from speech2face import landmarks as scheme
+
+        if index not in self._shown:
+            return
+        face = self._face = self._tracker.follow(frame, self._face)
+        nowhere = np.full((scheme.LANDMARKS, 3), np.nan, np.float32)
+        self._images.append(frame.copy())
+        self._points.append(nowhere if face is None else scheme.from_mesh(face.mesh))
+        self._titles.append(f"{float(index / self._fps):.2f} s")
+
+    def save(self, plot: Path, *, overwrite: bool) -> None:
+        """Draw them as one sheet."""
+        from speech2face.evaluation.plots import plot_faces
+
+        plot_faces(plot, self._images, self._points, self._titles, overwrite=overwrite)
 
 
 def _silence(frames: int, fps: Fraction) -> "Speech":

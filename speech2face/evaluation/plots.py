@@ -207,20 +207,27 @@ def _blinks(controls: ControlTrack) -> list[tuple[float, float]]:
     return [(float(start), float(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
-def _figure(width: float, height: float) -> Figure:
-    """Open an empty figure of that many inches.
+def require_matplotlib() -> None:
+    """Make sure that plots can be drawn.
 
     Raises:
         InputError: matplotlib is not installed.
     """
     try:
-        from matplotlib import figure  # noqa: PLC0415 (an optional extra)
+        import matplotlib.figure  # noqa: F401, PLC0415 (an optional extra)
     except ImportError as error:
         msg = (
             f"plots need matplotlib, which cannot be imported ({error}); "
             "install it with: pip install 'speech2face[plot]'"
         )
         raise InputError(msg) from error
+
+
+def _figure(width: float, height: float) -> Figure:
+    """Open an empty figure of that many inches; `InputError` where matplotlib is missing."""
+    require_matplotlib()
+    from matplotlib import figure  # noqa: PLC0415 (an optional extra)
+
     return figure.Figure(figsize=(width, height), layout="constrained")
 
 

@@ -79,14 +79,9 @@ def check(
         InputError: The sound is empty or longer than allowed, or the output is one of the inputs.
     """
     registry.require(generator)
-    pose = settings.resolve().pose
-    inputs = [portrait, audio, *settings.files]
-    sidecar = None
+    pose, sidecar = settings.resolve().pose, None
     if output is not None:
-        output = named(output, _name_of(portrait), _name_of(audio))
-        check_outputs(output, inputs=inputs, overwrite=overwrite)
-        require_mp4_name(output)
-        sidecar = sidecar_path(output, inputs=inputs, overwrite=overwrite)
+        output, sidecar = check_video(output, portrait, audio, settings, overwrite=overwrite)
     seen = open_input(portrait, "portrait")
     sound = open_audio(audio, settings)
     if isinstance(pose, Path):
@@ -108,6 +103,33 @@ def check(
         portrait=seen, image=image, audio=sound, duration=duration, output=output,
         sidecar=sidecar, overwrite=overwrite, settings=settings,
     )  # fmt: skip
+
+
+def check_video(
+    output: Path, portrait: Readable, audio: Readable | Sound, settings: Settings, *,
+    overwrite: bool,
+) -> tuple[Path, Path]:  # fmt: skip
+    """Check where a video and its sidecar go: over no input, and over nothing else unasked.
+
+    Args:
+        output: A file, or a folder for which a name is made from the inputs.
+        portrait: The picture.
+        audio: The sound; "-" where it is still to come.
+        settings: The files that they name are inputs too.
+        overwrite: Replace what exists.
+
+    Returns:
+        The video and the sidecar.
+
+    Raises:
+        InputError: One of them is an input.
+        OutputError: One of them exists, or cannot be written.
+    """  # noqa: DOC502 those below raise them
+    inputs = [portrait, audio, *settings.files]
+    video = named(output, _name_of(portrait), _name_of(audio))
+    check_outputs(video, inputs=inputs, overwrite=overwrite)
+    require_mp4_name(video)
+    return video, sidecar_path(video, inputs=inputs, overwrite=overwrite)
 
 
 def open_audio(given: Readable | Sound, settings: Settings) -> Sound:

@@ -12,6 +12,8 @@ import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 
 from speech2face.errors import InputError, OutputError, shown
@@ -24,6 +26,19 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _LONGEST_NAME = 255
 """Bytes that a name may have on every common file system."""
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """A whole file that has no name yet."""
+
+    temporary: Path
+    place: Path
+    overwrite: bool
+
+
+_WAITING: ContextVar[list[_Finished] | None] = ContextVar("_WAITING", default=None)
+"""Finished files of the block `together` that is open; None: there is none."""
 
 
 def check_outputs(
@@ -188,7 +203,7 @@ def atomic_outputs(paths: Sequence[Path], overwrite: bool) -> Iterator[list[Path
             file of that name meanwhile.
     """  # noqa: DOC501 what the block raises passes through
     places = [check_output(path, overwrite=overwrite) for path in paths]
-    mark = secrets.token_hex(4)
+    mark, waiting = secrets.token_hex(4), _WAITING.get()
     temporaries = [
         place.with_name(f".{place.stem[:20]}.{mark}{number or ''}.part{place.suffix[:20]}")
         for number, place in enumerate(places)
@@ -211,22 +226,46 @@ def atomic_outputs(paths: Sequence[Path], overwrite: bool) -> Iterator[list[Path
                 msg = f"the disk is full while writing {name}; free some space and try again"
                 raise OutputError(msg) from error
             raise
-        _publish(list(zip(temporaries, places, strict=True)), mark, overwrite=overwrite)
+        finished = [_Finished(*pair, overwrite) for pair in zip(temporaries, places, strict=True)]
+        if waiting is None:
+            _publish(finished)
+        else:
+            waiting += finished
+            temporaries = []
     finally:
-        for temporary in temporaries:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        _remove(temporaries)
 
 
-def _publish(pairs: Sequence[tuple[Path, Path]], mark: str, *, overwrite: bool) -> None:
+@contextmanager
+def together() -> Iterator[None]:
+    """Let all files that are written inside the block appear at its end, or none of them."""
+    waiting: list[_Finished] = []
+    token = _WAITING.set(waiting)
+    try:
+        yield
+        _publish(waiting)
+    finally:
+        _WAITING.reset(token)
+        _remove(one.temporary for one in waiting)
+
+
+def _remove(temporaries: Iterable[Path]) -> None:
+    for temporary in temporaries:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _publish(files: Sequence[_Finished]) -> None:
     """Rename all files or none."""
     done: list[tuple[Path, Path | None]] = []
     try:
-        for temporary, place in pairs:
-            kept = _kept(place, mark) if overwrite and len(pairs) > 1 else None
+        for one in files:
+            place, kept = one.place, None
+            if one.overwrite and len(files) > 1:
+                kept = _kept(place, one.temporary.with_suffix(".old"))
             done.append((place, kept))
             try:
-                _rename(temporary, place, overwrite=overwrite)
+                _rename(one.temporary, place, overwrite=one.overwrite)
             except BaseException:
                 done.pop()
                 if kept is not None:
@@ -243,9 +282,10 @@ def _publish(pairs: Sequence[tuple[Path, Path]], mark: str, *, overwrite: bool) 
                 kept.unlink()
 
 
-def _kept(place: Path, mark: str) -> Path | None:
+def _kept(place: Path, kept: Path) -> Path | None:
     """Keep an existing file under a second name until all outputs have theirs."""
-    kept = place.with_name(f".{place.stem[:20]}.{mark}.old")
+    if not place.is_file():  # where somebody has put a folder meanwhile, the rename says so
+        return None
     try:
         os.link(place, kept)
     except FileNotFoundError:

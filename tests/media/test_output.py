@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from speech2face.errors import OutputError
-from speech2face.media.output import atomic_output, check_output
+from speech2face.media.output import atomic_output, check_output, together
 
 
 def test_a_file_appears_under_its_name_only_when_the_block_ends(tmp_path: Path) -> None:
@@ -144,3 +144,45 @@ def test_a_disk_that_fills_up_is_named_and_leaves_nothing(tmp_path: Path) -> Non
 def test_other_errors_of_the_block_pass_through(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), atomic_output(tmp_path / "a", overwrite=False):
         (tmp_path / "missing").read_bytes()
+
+
+def write(path: Path, text: str, *, overwrite: bool = False) -> None:
+    with atomic_output(path, overwrite) as partial:
+        partial.write_text(text)
+
+
+def test_what_is_written_together_appears_together(tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+
+    with together():
+        write(first, "1")
+        write(second, "2")
+        assert not first.exists()
+        assert not second.exists()
+
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "1", "b": "2"}
+
+
+@pytest.mark.parametrize("fails", ["inside", "in the second", "at the names"])
+def test_what_is_written_together_appears_not_at_all_where_a_part_fails(
+    tmp_path: Path, fails: str
+) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.write_text("old")
+
+    def fill() -> None:
+        with together():
+            write(first, "1", overwrite=True)
+            with atomic_output(second, overwrite=True):
+                if fails == "in the second":
+                    raise OSError(28, "No space left on device")
+            if fails == "inside":
+                raise KeyboardInterrupt
+            second.mkdir()  # somebody takes the name
+
+    with pytest.raises(KeyboardInterrupt if fails == "inside" else OutputError):
+        fill()
+
+    assert first.read_text() == "old"
+    assert {path.name for path in tmp_path.iterdir()} <= {"a", "b"}
+    assert not second.is_file()

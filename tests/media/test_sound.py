@@ -215,6 +215,17 @@ def test_the_start_of_a_sound_costs_its_own_length(tmp_path: Path) -> None:
     )
 
 
+def test_the_start_of_a_loud_float_sound_is_heard_and_played_alike(tmp_path: Path) -> None:
+    loud = np.linspace(0, 4, 48_000, dtype=np.float32)  # beyond full scale from 1/4 s on
+    soundfile.write(tmp_path / "a.wav", loud, 16_000, subtype="FLOAT")
+
+    start = open_sound(tmp_path / "a.wav").first(Fraction(3, 2))  # its peak is 2: halved
+    played = np.concatenate(list(start.first(Fraction(1, 2)).samples()))[:, 0]
+
+    np.testing.assert_allclose(played, loud[:8000] / 2, atol=1e-4)
+    np.testing.assert_allclose(start.speech().samples[:8000], loud[:8000] / 2, atol=1e-3)
+
+
 def test_what_the_name_of_a_missing_file_tells(tmp_path: Path) -> None:
     hints = {
         "'a.wav'": "quotes", "file:///a.wav": "file://", "~/a.wav": "the shell left ~",

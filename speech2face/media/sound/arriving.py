@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from speech2face.errors import MediaError
+from speech2face.media.libav import Failure
 from speech2face.media.sound.raw_audio import RawFormat
 
 _PROBED = 4096
@@ -34,10 +35,11 @@ class Arriving:
         try:
             self._container = av.open(
                 _Pipe(stream), "r", format=raw.form if raw else None, options=options,
-                buffer_size=_PROBED,
+                container_options={"protocol_whitelist": ""}, buffer_size=_PROBED,
+                metadata_errors="replace",
             )  # fmt: skip
             self._track = self._container.streams.audio[0]
-        except (av.error.FFmpegError, IndexError) as error:
+        except (*Failure, IndexError) as error:
             msg = (
                 f"standard input holds no sound that can be decoded ({error}); expected a WAV, or "
                 "raw samples with --raw-audio RATE,CHANNELS,FORMAT"
@@ -46,6 +48,8 @@ class Arriving:
         self.rate = self._track.rate
         """Samples a second."""
         self.channels = self._track.channels
+        self.layout = self._track.layout.name
+        """ffmpeg's name of where the channels belong."""
 
     def __iter__(self) -> Iterator[Float32[np.ndarray, "samples channels"]]:
         """Decode what arrives, in [-1, 1]; ends where the stream does.

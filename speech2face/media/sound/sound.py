@@ -235,6 +235,8 @@ class Sound:
         self.close()
 
     def _limited(self, limit: int) -> None:
+        if self._limit is None:
+            self._whole = self  # a gain that is known without decoding what is not wanted
         self._limit = limit if self._limit is None else min(limit, self._limit)
         self._measured = None
 

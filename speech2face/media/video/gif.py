@@ -1,5 +1,6 @@
 """A small, silent, endlessly repeating GIF of a video, for a README or a chat."""
 
+import io
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -43,15 +44,20 @@ def write_gif(
         )
         raise InputError(msg)
     reader = VideoReader(video)
-    from moviepy import VideoClip  # noqa: PLC0415 - half a second that other media do not need
+    # Half a second that other media do not need.
+    from moviepy import VideoClip  # noqa: PLC0415
+    from moviepy.video.io.gif_writers import write_gif_with_imageio  # noqa: PLC0415
 
     size = (width, max(1, round(width * reader.size[1] / reader.size[0])))
     frames = _Frames(reader, size)
+    clip: Any = VideoClip(
+        lambda seconds: frames.at(float(seconds)), duration=float(reader.info.duration)
+    )
+    # Its writer holds all frames until the end, and complains on its own where a disk is full.
+    whole = io.BytesIO()
+    write_gif_with_imageio(clip, whole, fps=fps, logger=None)
     with atomic_output(output, overwrite) as partial:
-        clip: Any = VideoClip(
-            lambda seconds: frames.at(float(seconds)), duration=float(reader.info.duration)
-        )
-        clip.write_gif(str(partial), fps=fps, logger=None)
+        partial.write_bytes(whole.getvalue())
 
 
 class _Frames:
