@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 from jaxtyping import UInt8
+from PIL import Image
 
 from speech2face.errors import InputError
 from speech2face.media.output import atomic_output, check_outputs
@@ -44,18 +45,19 @@ def write_gif(
         )
         raise InputError(msg)
     reader = VideoReader(video)
-    # Half a second that other media do not need.
-    from moviepy import VideoClip  # noqa: PLC0415
-    from moviepy.video.io.gif_writers import write_gif_with_imageio  # noqa: PLC0415
+    from moviepy import VideoClip  # noqa: PLC0415 - half a second that other media do not need
 
     size = (width, max(1, round(width * reader.size[1] / reader.size[0])))
     frames = _Frames(reader, size)
     clip: Any = VideoClip(
         lambda seconds: frames.at(float(seconds)), duration=float(reader.info.duration)
     )
-    # Its writer holds all frames until the end, and complains on its own where a disk is full.
+    # moviepy's own writer holds all frames too, and complains on its own where a disk is full.
+    pictures = [Image.fromarray(one) for one in clip.iter_frames(fps=fps, dtype="uint8")]
     whole = io.BytesIO()
-    write_gif_with_imageio(clip, whole, fps=fps, logger=None)
+    pictures[0].save(
+        whole, "GIF", save_all=True, append_images=pictures[1:], duration=1000 / fps, loop=0
+    )
     with atomic_output(output, overwrite) as partial:
         partial.write_bytes(whole.getvalue())
 
