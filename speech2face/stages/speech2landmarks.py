@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 
 from speech2face import landmarks, timing
+from speech2face.checkpoints.networks import fill
 from speech2face.checkpoints.store import load, read_weights
 from speech2face.configs import from_table
 from speech2face.errors import InputError, WeightsError
@@ -152,8 +153,7 @@ def build_network(
     if not any(name.startswith(_HEARING) for name in tensors):
         load_hearing(network)
         tensors = {**_hearing_of(network), **tensors}
-    network.load_state_dict({name: value.float() for name, value in tensors.items()})
-    return network
+    return fill(network, tensors, where)
 
 
 def load_hearing(network: Speech2LandmarksNetwork) -> None:
@@ -172,7 +172,7 @@ def load_hearing(network: Speech2LandmarksNetwork) -> None:
             "network again, or take weights that hold their own hearing"
         )
         raise WeightsError(msg)
-    network.hearing.load_state_dict({name: value.float() for name, value in tensors.items()})
+    fill(network.hearing, tensors, "the shipped weights of the hearing")
 
 
 def without_hearing(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -207,12 +207,13 @@ class Speech2Landmarks:
         Raises:
             WeightsError: The file is absent, or its weights are of another network.
         """
+        found = read_weights(path)
         try:
-            stage = cls._from(*read_weights(path), device)
-        except (KeyError, TypeError, RuntimeError, InputError) as error:
+            stage = cls._from(*found, device)
+        except (InputError, WeightsError) as error:
             msg = (
-                f"{path} holds no weights of Speech2Landmarks; expected a file that speech2face "
-                "finetune or train wrote"
+                f"{path} holds no weights of Speech2Landmarks ({error}); expected a file that "
+                "speech2face finetune or train wrote"
             )
             raise WeightsError(msg) from error
         stage.source = path

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from speech2face import landmarks
 from speech2face.checkpoints import library
+from speech2face.checkpoints.networks import build, ready
 from speech2face.checkpoints.store import read_config, read_weights
 from speech2face.devices import to_tensor
 from speech2face.errors import WeightsError
@@ -191,9 +192,8 @@ def load_calibration(weights: str) -> Landmarks2Keypoints:
     if config.get("kind") != KIND or config.get("fitted_for") != found.sha256:
         msg = f"{path} was fitted to other weights than {found.path}; {command}"
         raise WeightsError(msg)
-    network = Landmarks2Keypoints(Landmarks2KeypointsConfig(**config["network"]))
-    network.load_state_dict(tensors, strict=True)
-    return network.eval().requires_grad_(requires_grad=False)
+    found_sizes = tensors, config["network"]
+    return ready(build(Landmarks2Keypoints, Landmarks2KeypointsConfig, found_sizes, str(path)))
 
 
 def _has_extractor(found: library.Weights) -> bool:

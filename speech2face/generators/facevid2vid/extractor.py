@@ -9,6 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from speech2face.checkpoints import library
+from speech2face.checkpoints.networks import fill, ready
 from speech2face.checkpoints.store import read_weights
 from speech2face.errors import WeightsError
 from speech2face.face.view import View
@@ -171,10 +172,9 @@ def extractor_of(
 def load_network(
     network: nn.Module, tensors: dict[str, Tensor], prefix: str, device: torch.device
 ) -> None:
-    """Return a network its tensors, and make it ready to compute on the device."""
+    """Give a network its tensors, and make it ready to compute on the device."""
     start = f"{prefix}."
     own = {
         key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)
     }
-    network.load_state_dict(own, strict=True)
-    network.eval().requires_grad_(requires_grad=False).to(device)
+    ready(fill(network, own, f"the tensors of {prefix}"), device)

@@ -6,12 +6,12 @@ each, normalized. The portrait's own keypoints give the portrait back exactly.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
+from speech2face.checkpoints.networks import build
 from speech2face.checkpoints.store import load
 from speech2face.devices import to_tensor
 from speech2face.face.rig import Rig, shipped_rig
@@ -101,10 +101,7 @@ def create(device: torch.device) -> Fast:
     Raises:
         WeightsError: They are missing or damaged.
     """  # noqa: DOC502 the store raises it
-    tensors, config = load("fast")
-    lists: dict[str, Any] = {"motion": tuple(config["motion"]), "decoder": tuple(config["decoder"])}
-    network = FastGenerator(FastConfig(**{**config, **lists}))
-    network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    network = build(FastGenerator, FastConfig, load("fast"), "the weights of fast")
     return Fast(network, device)
 
 

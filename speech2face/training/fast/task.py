@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from speech2face.checkpoints.networks import build
 from speech2face.checkpoints.store import load, read_weights, write_weights
-from speech2face.configs import from_table
 from speech2face.errors import InputError
 from speech2face.generators.fast.network import FastConfig, FastFrames, FastGenerator
 from speech2face.synthesis.pairs import IdentityFrames
@@ -204,9 +204,7 @@ def start_network(recipe: FastRecipe) -> FastGenerator:
         network = FastGenerator(recipe.network)
     else:
         found = load("fast") if recipe.start == "shipped" else read_weights(Path(recipe.start))
-        tensors, sizes = found
-        network = FastGenerator(from_table(FastConfig, sizes, recipe.start))
-        network.load_state_dict({name: value.float() for name, value in tensors.items()})
+        network = build(FastGenerator, FastConfig, found, f"the weights {recipe.start}")
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 

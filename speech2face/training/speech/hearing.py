@@ -16,6 +16,7 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from speech2face.checkpoints import store
+from speech2face.checkpoints.networks import fill, ready
 from speech2face.checkpoints.store import load, read_weights, write_weights
 from speech2face.configs import from_table
 from speech2face.errors import InputError
@@ -80,15 +81,11 @@ class HearingTask:
             )
             raise InputError(msg)
         self.voices: Int16[np.ndarray, " samples"] = voices
-        tensors, sizes = (
-            load("hearing") if recipe.start == "shipped" else read_weights(Path(recipe.start))
-        )  # fmt: skip
-        own = from_table(HearingConfig, sizes, recipe.start)
-        self.network: HearingNetwork = HearingNetwork(recipe.network)
-        self._teacher: HearingNetwork = HearingNetwork(own)
-        for network in (self.network, self._teacher):
-            network.load_state_dict({name: value.float() for name, value in tensors.items()})
-        self._teacher.requires_grad_(requires_grad=False).eval()
+        found = load("hearing") if recipe.start == "shipped" else read_weights(Path(recipe.start))
+        where = f"the weights {recipe.start}"
+        self.network: HearingNetwork = fill(HearingNetwork(recipe.network), found[0], where)
+        own = from_table(HearingConfig, found[1], where)
+        self._teacher: HearingNetwork = ready(fill(HearingNetwork(own), found[0], where))
         self.mel: LogMel = LogMel(hearing_mel(own))
 
     def modules(self) -> dict[str, nn.Module]:

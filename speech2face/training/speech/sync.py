@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from speech2face import landmarks
 from speech2face.checkpoints import store
+from speech2face.checkpoints.networks import build, ready
 from speech2face.checkpoints.store import load, read_weights, write_weights
 from speech2face.errors import InputError
 from speech2face.models.mel import LogMel, MelConfig, log_of_power
@@ -271,10 +272,8 @@ def contrast(
 
 def load_network(weights: Path | None = None) -> SyncNetwork:
     """Load the shipped sync network, or that of a weight file, ready for use and not to learn."""
-    tensors, config = load("sync") if weights is None else read_weights(weights)
-    network = SyncNetwork(SyncConfig(**config))
-    network.load_state_dict({name: value.float() for name, value in tensors.items()})
-    return network.eval().requires_grad_(requires_grad=False)
+    found = load("sync") if weights is None else read_weights(weights)
+    return ready(build(SyncNetwork, SyncConfig, found, str(weights or "the shipped weights")))
 
 
 def sync_loss(
