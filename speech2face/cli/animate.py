@@ -70,7 +70,7 @@ def animate(
     from speech2face.jobs.animate import Speech2Face
 
     place, stream = devices.resolve(device), pipes.standard_output(output)
-    pipes.check(places[1], stream, raw=raw)
+    pipes.check(*places, stream, raw=raw)
     if places[1] == pipes.STANDARD:
         pipes.speak_arriving(
             places[0], stream or output, settings, place, progress, raw=raw, overwrite=overwrite

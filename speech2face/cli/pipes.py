@@ -23,12 +23,15 @@ def standard_output(output: Path | None) -> BinaryIO | None:
     return sys.stdout.buffer if output == STANDARD else None
 
 
-def check(audio: Path, stream: BinaryIO | None, *, raw: bool) -> None:
-    """Refuse raw frames where there is no pipe for them.
+def check(portrait: Path, audio: Path, stream: BinaryIO | None, *, raw: bool) -> None:
+    """Refuse what standard input and output cannot do.
 
     Raises:
-        BadParameter: They were asked for.
+        BadParameter: Both inputs are to come from one pipe, or raw frames have none to go to.
     """
+    if portrait == audio == STANDARD:
+        msg = "PORTRAIT and AUDIO are both -, standard input holds one of them; name the other"
+        raise BadParameter(msg)
     if raw and not (stream and audio == STANDARD):
         msg = "--raw writes frames of sound that arrives to standard output: AUDIO is -, and -o -"
         raise BadParameter(msg)

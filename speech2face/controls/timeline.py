@@ -42,7 +42,8 @@ from speech2face.controls.words import (
     parse_pose,
 )
 from speech2face.emotions import EMOTIONS
-from speech2face.errors import InputError
+from speech2face.errors import InputError, shown
+from speech2face.media.inputs import open_input
 
 VERSION = 1
 """The version of the file format; it grows when an old reader would misread a new file."""
@@ -103,14 +104,14 @@ class Timeline:
             InputError: The file cannot be read, or an entry cannot be used.
         """
         try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            msg = f"the timeline {path} cannot be read ({error}); give a TOML or JSON text file"
+            text = open_input(path, "timeline").content().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            msg = f"the timeline {shown(path)} is no text ({error}); give a TOML or JSON text file"
             raise InputError(msg) from error
         try:
             table = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
         except (ValueError, RecursionError) as error:
-            msg = f"the timeline {path} is not valid: {error}; correct that line"
+            msg = f"the timeline {shown(path)} is not valid: {error}; correct that line"
             raise InputError(msg) from error
         return replace(cls.parse(table, source=str(path)), source=path)
 

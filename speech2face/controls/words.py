@@ -12,6 +12,7 @@ from typing import Literal, TypeGuard
 
 from speech2face.emotions import EMOTIONS
 from speech2face.errors import InputError
+from speech2face.media.files import hint
 
 Blinks = Literal["natural", "off"] | float | tuple[float, ...]
 """How to blink: by nature, never, a rate per minute, or at given seconds."""
@@ -205,13 +206,12 @@ def parse_pose(asked: str | Path) -> Literal["natural", "still"] | Path:
             "give keyframes as --timeline"
         )
         raise InputError(msg)
-    with suppress(OSError):  # too long to be a name
+    with suppress(OSError, ValueError):  # too long to be a name, or with a zero byte
         if path.is_file():
             return path
-    msg = (
-        f"the pose {written[:80]!r} is unknown and no such file exists; write natural or still, "
-        "name a video whose head is followed, or give keyframes in a timeline file"
-    )
+    usual = "write natural or still, name a video that leads the head, or give a --timeline"
+    advice = hint(written) or usual
+    msg = f"the pose {written[:80]!r} is unknown and no such file exists; {advice}"
     raise InputError(msg)
 
 

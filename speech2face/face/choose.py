@@ -2,6 +2,7 @@
 
 import warnings
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 
@@ -19,6 +20,12 @@ lips are fewer pixels than the motion (measured: see the tracker's model card)."
 _WARN_YAW, _LAST_YAW = 35.0, 50.0
 """Degrees of yaw as the tracker reads them: the far half of the face is narrow, then hidden. Beyond
 45 it reads too little: of portraits turned by 60 to 67 degrees 51 on average."""
+_LOOKED_AT = 512
+"""Side in pixels at which a face is looked for that may be larger than the picture."""
+_FILLS = 0.8
+"""Share of the picture's width or height from which a face fills it."""
+_GUESSED = 0.2
+"""Score from which a face that is larger than the picture is spoken of; SURE is for whole ones."""
 _LYING = 60.0
 """Degrees of roll from which the picture is likely to lie on its side."""
 
@@ -62,9 +69,13 @@ def _no_face_message(
 ) -> str:
     height, width = image.shape[:2]
     seen = f"best score {max((f.score for f in candidates), default=0.0):.2f}, {SURE} is needed"
-    advice = _turn(image, tracker) or (
-        "use an upright photograph of one face, seen from the front; crop closer to it if it is "
-        "small, show all of it if it fills the picture"
+    advice = (
+        _turn(image, tracker)
+        or _cut_off(image, tracker)
+        or (
+            "use an upright photograph of one whole head, seen from the front; if it is small beside "
+            "what is around it, crop the picture"
+        )
     )
     return (
         f"no face was found in the picture of {width} x {height} px ({seen}); "
@@ -86,6 +97,29 @@ def _turn(image: UInt8[np.ndarray, "height width 3"], tracker: FaceTracker) -> s
     if not rolls:
         return None
     return f"it seems not to stand upright: turn it by {min(rolls, key=lambda words: rolls[words])}"
+
+
+def _cut_off(image: UInt8[np.ndarray, "height width 3"], tracker: FaceTracker) -> str | None:
+    """Return what to do about a face that is larger than the picture, if it shows one.
+
+    Detectors know whole faces alone: so it is looked for with room around the picture.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, _LOOKED_AT / max(height, width))
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    rows, columns = (side // 2 for side in small.shape[:2])
+    grey = tuple(float(value) for value in small.mean((0, 1)))
+    roomy = cv2.copyMakeBorder(
+        small, rows, rows, columns, columns, cv2.BORDER_CONSTANT, value=grey
+    ).astype(np.uint8)
+    for face in tracker.find(roomy, least_score=_GUESSED):
+        sides = face.box[2:] - face.box[:2]
+        if (sides > _FILLS * np.array(small.shape[1::-1])).any():
+            return (
+                "its face is larger than the picture: take one that shows the whole head, with "
+                "some room around it"
+            )
+    return None
 
 
 def _choose(faces: list[Face], select: str) -> Face:

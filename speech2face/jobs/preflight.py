@@ -17,7 +17,7 @@ from speech2face.jobs.provenance import sidecar_path
 from speech2face.jobs.settings import Settings, parse_colour
 from speech2face.media.image import read_image
 from speech2face.media.inputs import Opened, Readable, open_input
-from speech2face.media.output import check_outputs, require_short, shortened
+from speech2face.media.output import check_outputs, require_name, shortened
 from speech2face.media.sound.audio import open_sound
 from speech2face.media.sound.raw_audio import RawFormat
 from speech2face.media.sound.sound import Sound
@@ -157,7 +157,7 @@ def read_portrait(
 
 def named(output: Path, *inputs: Path) -> Path:
     """Return the output file: itself, or in a folder a name made from the inputs."""
-    require_short(output)
+    require_name(output)
     if output.is_dir():
         stem = "_".join(path.stem for path in inputs)
         return output / shortened(stem, ".mp4")

@@ -22,7 +22,7 @@ from speech2face import __version__
 from speech2face.checkpoints import library, store
 from speech2face.errors import OutputError, Speech2FaceWarning, shown
 from speech2face.media.inputs import Opened
-from speech2face.media.output import check_outputs, require_short
+from speech2face.media.output import check_outputs, require_name
 from speech2face.media.video.encode import Beside
 
 SYNTHETIC_TAGS = {
@@ -54,7 +54,7 @@ def sidecar_path(output: Path, *, inputs: Iterable[object] = (), overwrite: bool
     """  # noqa: DOC502 check_outputs raises it
     short, long = output.with_suffix(".json"), output.with_name(f"{output.name}.json")
     read = list(inputs)
-    require_short(short)
+    require_name(short)
     if output.suffix.lower() == ".mp4" and (not short.exists() or _is_of(short, output)):
         path = short
     else:
@@ -62,7 +62,7 @@ def sidecar_path(output: Path, *, inputs: Iterable[object] = (), overwrite: bool
         if output.suffix.lower() == ".mp4":
             note = f"{shown(short)} is another file; the sidecar is {shown(long.name)}"
             warnings.warn(note, Speech2FaceWarning, stacklevel=2)
-    require_short(path)
+    require_name(path)
     if path.exists() and not _is_of(path, output):
         check_outputs(path, inputs=read, overwrite=True)  # an input is named as such
         msg = (

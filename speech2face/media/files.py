@@ -6,6 +6,7 @@ from pathlib import Path
 
 from speech2face.errors import InputError, MediaError, shown
 
+_CHECK = "check the name and the folder"
 _QUOTES = "\"'“”‘’«»`"
 
 
@@ -29,7 +30,7 @@ def require_file(path: Path, what: str) -> Path:
     except (OSError, ValueError) as error:
         gone = isinstance(error, FileNotFoundError | NotADirectoryError)
         reason = "does not exist" if gone else f"cannot be opened ({_reason(error)})"
-        msg = f"the {what} {name} {reason}; expected a file; {_hint(str(path))}"
+        msg = f"the {what} {name} {reason}; expected a file; {hint(str(path)) or _CHECK}"
         raise InputError(msg) from error
     if stat.S_ISDIR(mode):
         msg = f"the {what} {name} is a folder; expected a file; name a file in it"
@@ -47,8 +48,8 @@ def _reason(error: OSError | ValueError) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-def _hint(text: str) -> str:
-    """Return what to do about a name that no file has: the usual slips first."""
+def hint(text: str) -> str | None:
+    """Return what to do about a name that no file has, where it is one of the usual slips."""
     if text.startswith("file:"):
         return "leave out file:// and write the path alone"
     if "://" in text or text.startswith(("http:/", "https:/")):  # pathlib joins both slashes
@@ -59,4 +60,4 @@ def _hint(text: str) -> str:
         return "the shell left ~ as it is: write the home folder's full path"
     if text.strip() != text:
         return "its name begins or ends with a space: leave that out"
-    return "check the name and the folder"
+    return None

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speech2face.errors import InputError, OutputError, shown
+from speech2face.media.files import hint
 
 _SPARE_BYTES = 16 << 20
 """A disk with less room than this is full for our purposes: no video is started on it."""
@@ -89,12 +90,18 @@ def _same(path: Path, other: Path) -> bool:
         return path == other
 
 
-def require_short(path: Path) -> None:
-    """Check that a name fits into a file system.
+def require_name(path: Path) -> None:
+    """Check that a path can be a file's name.
 
     Raises:
-        OutputError: It does not.
+        OutputError: It means standard output, or does not fit into a file system.
     """
+    if path == Path("-"):
+        msg = (
+            "the output - means standard output, to which only animate writes; "
+            "expected the name of a file; choose one"
+        )
+        raise OutputError(msg)
     if "\0" in str(path):
         msg = f"the output's name {shown(path)} holds a zero byte; choose another name"
         raise OutputError(msg)
@@ -135,14 +142,18 @@ def check_output(path: Path, *, overwrite: bool) -> Path:
         OutputError: The folder is missing, no folder or read-only, the disk is full, or the file
             exists and may not be replaced.
     """
-    require_short(path)
+    require_name(path)
     name = shown(path)
     try:
         place = path.resolve() if path.is_symlink() else path
         folder = place.parent
         where = shown(folder)
         if not folder.exists():
-            msg = f"the folder {where} of the output {shown(path.name)} does not exist; create it"
+            slip = hint(str(path))
+            msg = (
+                f"the folder {where} of the output {shown(path.name)} does not exist; "
+                f"{slip or 'create it'}"
+            )
             raise OutputError(msg)
         if not folder.is_dir():
             msg = f"{where} is a file, so {shown(path.name)} cannot lie in it; name a folder"

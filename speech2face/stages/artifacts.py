@@ -14,6 +14,7 @@ tracks also hold `fps` as two integers, numerator and denominator. Floats are fl
 |                         | mesh (478, 3), box (4), score (): see `face.view.View`, `types.Face`   |
 """
 
+import io
 import json
 import struct
 import tokenize
@@ -28,9 +29,10 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from speech2face.errors import InputError, Speech2FaceWarning, shown
+from speech2face.checked import require_types
+from speech2face.errors import InputError, Speech2FaceWarning
 from speech2face.face.view import View
-from speech2face.media.inputs import Opened
+from speech2face.media.inputs import Opened, Readable, open_input
 from speech2face.media.output import atomic_output
 from speech2face.media.sound.sound import Sound
 from speech2face.timing import parse_fps
@@ -40,6 +42,9 @@ VERSION = 1
 """The version of the files; it grows when an old reader would misread a new file."""
 
 Artifact = LandmarkTrack | ControlTrack | LatentTrack | View
+_FILE = "stage file"
+"""What it is to the user."""
+
 Kind = TypeVar("Kind", LandmarkTrack, ControlTrack, LatentTrack, View)
 
 _MOST_BYTES = 8 << 30
@@ -144,48 +149,48 @@ def save_track(
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def load_track(path: Path, kind: type[Kind]) -> Kind:
+def load_track(given: Readable | Opened, kind: type[Kind]) -> Kind:
     """Read a track or a portrait of the kind wanted.
 
     Args:
-        path: The file.
+        given: The file.
         kind: `LandmarkTrack`, `ControlTrack`, `LatentTrack` or `View`.
 
     Raises:
         InputError: The file cannot be read, is damaged, or holds something else.
     """
-    schema = _SCHEMAS[kind]
-    found = _read(path)
+    schema, file = _SCHEMAS[kind], open_input(given, _FILE)
+    found = _read(file)
     name = str(found.pop("schema", ""))
     if name != f"speech2face/{schema.name}":
         holds = name.removeprefix("speech2face/") if name.startswith("speech2face/") else "others'"
-        msg = f"{path} holds {holds} data, not {schema.name}; make it with {schema.made_by}"
+        msg = f"{file} holds {holds} data, not {schema.name}; make it with {schema.made_by}"
         raise InputError(msg)
     version = found.pop("version", np.asarray(0))
     if version.shape != () or version.dtype.kind not in "iu" or int(version) != VERSION:
         msg = (
-            f"{path} is of version {version.tolist()!r}, this program reads version {VERSION}; "
+            f"{file} is of version {version.tolist()!r}, this program reads version {VERSION}; "
             f"make it again with {schema.made_by}"
         )
         raise InputError(msg)
-    _check(path, found, schema)
+    _check(file, found, schema)
     values: dict[str, Any] = {
         key: found[key].item() if found[key].shape == () else found[key] for key in schema.arrays
     }
     if kind is View:
         values["face"] = Face(**{key: values.pop(key) for key in ("mesh", "box", "score")})
     else:
-        values["fps"] = _fps(path, found)
+        values["fps"] = _fps(file, found)
     return kind(**values)
 
 
 def check_origin(
-    path: Path, *, portrait: Opened, sound: Sound | None = None, force: bool = False
+    given: Readable | Opened, *, portrait: Opened, sound: Sound | None = None, force: bool = False
 ) -> Origin:
     """Check that a stage file was made from the portrait and the sound that it is used with.
 
     Args:
-        path: The stage file.
+        given: The stage file.
         portrait: The portrait it is used with.
         sound: The sound it is used with; None: none was given.
         force: Use it all the same.
@@ -196,25 +201,26 @@ def check_origin(
     Raises:
         InputError: It was made from something else.
     """
-    origin = _origin(path)
+    file = open_input(given, _FILE)
+    origin = _origin(file)
     if origin is None:
-        note = f"{shown(path)} does not say what it was made from; it is taken to belong here"
+        note = f"{file} does not say what it was made from; it is taken to belong here"
         warnings.warn(note, Speech2FaceWarning, stacklevel=2)
         return Origin(portrait=portrait.sha256, sound=sound and sound.sha256)
     wrong = None
     if origin.portrait is None:
         wrong = (
-            f"{shown(path)} holds the landmarks of an average face; expected those of {portrait}; "
+            f"{file} holds the landmarks of an average face; expected those of {portrait}; "
             f"make it again with landmarks --portrait {portrait}"
         )
     elif origin.portrait != portrait.sha256:
         wrong = (
-            f"{shown(path)} was made for another portrait than {portrait}; expected the same "
+            f"{file} was made for another portrait than {portrait}; expected the same "
             "picture in every stage; make it again with this one"
         )
     elif sound is not None and origin.sound is not None and origin.sound != sound.sha256:
         wrong = (
-            f"{shown(path)} was made from another sound than {sound.name}; expected the same sound "
+            f"{file} was made from another sound than {sound.name}; expected the same sound "
             "in every stage; make it again with this one"
         )
     if wrong is not None and not force:
@@ -223,7 +229,7 @@ def check_origin(
     return origin
 
 
-def require_drawable(path: Path, track: LatentTrack, size: int) -> None:
+def require_drawable(file: Opened, track: LatentTrack, size: int) -> None:
     """Check that latents have the width that their generator draws.
 
     Raises:
@@ -231,66 +237,69 @@ def require_drawable(path: Path, track: LatentTrack, size: int) -> None:
     """
     if track.values.shape[1] != size:
         msg = (
-            f"{shown(path)} holds {track.values.shape[1]} values a frame, {track.space} draws "
+            f"{file} holds {track.values.shape[1]} values a frame, {track.space} draws "
             f"{size}; make it again with speech2face latents --generator {track.space}"
         )
         raise InputError(msg)
 
 
-def _origin(path: Path) -> Origin | None:
-    text = _read(path).get("origin")
+def _origin(file: Opened) -> Origin | None:
+    text = _read(file, only="origin").get("origin")
     if text is None:
         return None
     try:
-        return Origin(**json.loads(str(text)))
-    except (ValueError, TypeError) as error:
-        msg = f"{shown(path)} is damaged: its origin cannot be read ({error}); make it again"
+        origin = Origin(**json.loads(str(text)))
+        require_types(origin)
+    except (ValueError, TypeError, InputError) as error:
+        msg = f"{file} is damaged: its origin cannot be read ({error}); make it again"
         raise InputError(msg) from error
+    return origin
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    """Unpack every array of an archive.
+def _read(file: Opened, only: str | None = None) -> dict[str, np.ndarray]:
+    """Unpack every array of an archive, or one of them.
 
     Raises:
         InputError: It is no npz archive, or a damaged one.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BufferedReader(file.reader())) as archive:
             claimed = sum(member.file_size for member in archive.infolist())
         fits = claimed <= _MOST_BYTES
-        with np.load(path, allow_pickle=False) as archive:
-            found = {name: np.asarray(archive[name]) for name in archive.files if fits}
+        with np.load(io.BufferedReader(file.reader()), allow_pickle=False) as archive:
+            wanted = [name for name in archive.files if fits and only in {None, name}]
+            found = {name: np.asarray(archive[name]) for name in wanted}
     except _UNREADABLE as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
-        msg = f"{path} cannot be read as an npz file of a stage ({reason}); make it again"
+        msg = f"{file} cannot be read as an npz file of a stage ({reason}); make it again"
         raise InputError(msg) from error
     if not fits:
-        msg = f"{path} claims to hold {claimed >> 30} GiB, no stage writes so much; make it again"
+        msg = f"{file} claims to hold {claimed >> 30} GiB, no stage writes so much; make it again"
         raise InputError(msg)
     return found
 
 
-def _check(path: Path, found: Mapping[str, np.ndarray], schema: _Schema) -> None:
+def _check(file: Opened, found: Mapping[str, np.ndarray], schema: _Schema) -> None:
     """Compare arrays with their schema: names, types, axes, finite values."""
     sizes: dict[str, int] = {}
     for name, (kind, axes) in schema.arrays.items():
         if name not in found:
-            _refuse(path, f"it lacks the array {name!r}", schema)
+            _refuse(file, f"it lacks the array {name!r}", schema)
         array = found[name]
         if not np.issubdtype(array.dtype, kind):
-            _refuse(path, f"{name} is of type {array.dtype}, not {kind.__name__}", schema)
+            _refuse(file, f"{name} is of type {array.dtype}, not {kind.__name__}", schema)
         fits = len(array.shape) == len(axes) and all(
             size == (axis if isinstance(axis, int) else sizes.setdefault(axis, size))
             for size, axis in zip(array.shape, axes, strict=True)
         )
         if not fits or 0 in array.shape:
             wanted = ", ".join(str(sizes.get(str(axis), axis)) for axis in axes)
-            _refuse(path, f"{name} has the shape {array.shape}, not ({wanted})", schema)
+            _refuse(file, f"{name} has the shape {array.shape}, not ({wanted})", schema)
         if kind is np.float32 and not np.isfinite(array).all():
-            _refuse(path, f"{name} holds values that are not finite numbers", schema)
+            _refuse(file, f"{name} holds values that are not finite numbers", schema)
 
 
-def _fps(path: Path, found: Mapping[str, np.ndarray]) -> Fraction:
+def _fps(file: Opened, found: Mapping[str, np.ndarray]) -> Fraction:
     """Read the rate of a track.
 
     Raises:
@@ -298,20 +307,20 @@ def _fps(path: Path, found: Mapping[str, np.ndarray]) -> Fraction:
     """
     ratio = found.get("fps", np.zeros(0))
     if ratio.shape != (2,) or ratio.dtype.kind not in "iu" or int(ratio[1]) <= 0:
-        msg = f"{path} is damaged: its fps {ratio.tolist()!r} is no frame rate; make it again"
+        msg = f"{file} is damaged: its fps {ratio.tolist()!r} is no frame rate; make it again"
         raise InputError(msg)
     try:
         return parse_fps(Fraction(int(ratio[0]), int(ratio[1])))
     except InputError as error:
-        msg = f"{path} is damaged: {error}; make it again"
+        msg = f"{file} is damaged: {error}; make it again"
         raise InputError(msg) from error
 
 
-def _refuse(path: Path, what: str, schema: _Schema) -> NoReturn:
+def _refuse(file: Opened, what: str, schema: _Schema) -> NoReturn:
     """Say what is wrong with a file.
 
     Raises:
         InputError: Always.
     """
-    msg = f"{path} is damaged: {what}; make it again with {schema.made_by}"
+    msg = f"{file} is damaged: {what}; make it again with {schema.made_by}"
     raise InputError(msg)

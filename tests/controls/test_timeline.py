@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from speech2face.controls.keyframes import sample
 from speech2face.controls.timeline import Key, Timeline, constant
-from speech2face.errors import InputError
+from speech2face.errors import InputError, MediaError
 
 EXAMPLE = """
 version = 1
@@ -52,8 +52,10 @@ def test_json_and_toml_say_the_same(tmp_path: Path) -> None:
     assert from_json.blink == 20.0
 
 
-def test_an_empty_file_asks_for_nature(tmp_path: Path) -> None:
-    assert Timeline.read(write(tmp_path, "")) == Timeline()
+def test_a_file_without_entries_asks_for_nature(tmp_path: Path) -> None:
+    assert Timeline.read(write(tmp_path, "# nothing yet")) == Timeline()
+    with pytest.raises(MediaError, match="is empty"):
+        Timeline.read(write(tmp_path, ""))
 
 
 @settings(deadline=None)
@@ -148,10 +150,10 @@ def test_json_that_is_no_table_or_damaged_is_refused(tmp_path: Path, text: str) 
 
 
 def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"the timeline .*absent.toml does not exist"):
         Timeline.read(tmp_path / "absent.toml")
     (tmp_path / "sound.toml").write_bytes(b"RIFF\xff\xfe\x00\x01")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is no text"):
         Timeline.read(tmp_path / "sound.toml")
 
 

@@ -154,5 +154,5 @@ def test_a_timeline_may_be_named_by_its_file(tmp_path: Path) -> None:
     path.write_text('emotion = "sad:0.5"', encoding="utf-8")
 
     assert ControlSettings(timeline=path).resolve() == Timeline.read(path)
-    with pytest.raises(InputError, match=r"nothing\.toml cannot be read"):
+    with pytest.raises(InputError, match=r"nothing\.toml does not exist"):
         ControlSettings(timeline=tmp_path / "nothing.toml")

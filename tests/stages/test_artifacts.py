@@ -1,4 +1,6 @@
 import io
+import os
+import threading
 import zipfile
 from fractions import Fraction
 from pathlib import Path
@@ -9,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from speech2face.errors import InputError, OutputError
+from speech2face.errors import InputError, MediaError, OutputError
 from speech2face.face.view import View
-from speech2face.stages.artifacts import Artifact, load_track, save_track
+from speech2face.media.inputs import open_input
+from speech2face.stages.artifacts import Artifact, Origin, check_origin, load_track, save_track
 from speech2face.types import ControlTrack, Face, LandmarkTrack, LatentTrack
 
 RNG = np.random.default_rng(0)
@@ -191,8 +194,44 @@ def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     path.write_bytes(content)
 
-    with pytest.raises(InputError, match=r"a\.npz"):
+    with pytest.raises((InputError, MediaError), match=r"a\.npz"):
         load_track(path, LatentTrack)
+
+
+def test_a_pipe_is_read_once_as_a_stage_file(tmp_path: Path) -> None:
+    pipe, content = tmp_path / "pipe", archive(tmp_path / "a.npz").read_bytes()
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=[content])
+    writer.start()
+
+    opened = open_input(pipe, "stage file")
+    writer.join()
+
+    assert len(load_track(opened, LandmarkTrack)) == 4
+    assert len(load_track(opened, LandmarkTrack)) == 4
+
+
+def test_what_is_checked_is_what_was_read(tmp_path: Path) -> None:
+    portrait, path = open_input(b"a portrait", "portrait"), tmp_path / "a.npz"
+    track = LatentTrack(values=noise(3, 5), space="warp", fps=Fraction(25))
+    save_track(path, track, origin=Origin(portrait=portrait.sha256))
+
+    opened = open_input(path, "stage file")
+    save_track(path, track, overwrite=True, origin=Origin(portrait="another"))
+
+    assert check_origin(opened, portrait=portrait).portrait == portrait.sha256
+    with pytest.raises(InputError, match="another portrait"):
+        check_origin(path, portrait=portrait)
+
+
+@pytest.mark.parametrize("origin", ['{"portrait": 3}', '{"sound": [1]}', "[1]", "{", "null"])
+def test_an_origin_of_a_wrong_type_is_damage(tmp_path: Path, origin: str) -> None:
+    path = tmp_path / "a.npz"
+    values = dict(np.load(archive(path)))
+    np.savez(path, **{**values, "origin": np.asarray(origin)})
+
+    with pytest.raises(InputError, match="its origin cannot be read"):
+        check_origin(path, portrait=open_input(b"a portrait", "portrait"))
 
 
 def test_a_missing_file_a_folder_and_a_zip_of_text_are_refused(tmp_path: Path) -> None:
@@ -235,7 +274,7 @@ def test_damaged_bytes_end_in_a_typed_error_or_usable_landmarks(
 
     try:
         track = load_track(path, LandmarkTrack)
-    except InputError as error:
+    except (InputError, MediaError) as error:
         assert "\n" not in str(error)  # noqa: PT017
         return
     assert track.points.shape == (2, 70, 3)
