@@ -69,14 +69,8 @@ def _no_face_message(
 ) -> str:
     height, width = image.shape[:2]
     seen = f"best score {max((f.score for f in candidates), default=0.0):.2f}, {SURE} is needed"
-    advice = (
-        _turn(image, tracker)
-        or _cut_off(image, tracker)
-        or (
-            "use an upright photograph of one whole head, seen from the front; if it is small beside "
-            "what is around it, crop the picture"
-        )
-    )
+    whole = "use an upright photograph of one whole head, seen from the front"
+    advice = _turn(image, tracker) or _cut_off(image, tracker) or whole
     return (
         f"no face was found in the picture of {width} x {height} px ({seen}); "
         f"expected one person's face, 48 px or more between the eyes; {advice}"

@@ -17,11 +17,9 @@ import soundfile
 from PIL import Image
 
 from speech2face.__main__ import main
-from speech2face.errors import (
-    InputError,
-    MediaError,
-    Speech2FaceWarning,
-)
+from speech2face.errors import InputError, MediaError, NoFaceError, Speech2FaceWarning
+from speech2face.face.choose import prepare_view
+from speech2face.face.track import FaceTracker
 from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.preflight import check
 from speech2face.jobs.settings import Settings
@@ -128,6 +126,21 @@ def test_a_picture_that_lies_on_its_side(portrait: Path, tmp_path: Path, refused
     turned = save(np.rot90(picture_of(portrait)), tmp_path / "side.png")
 
     assert "turn it by 90 degrees" in refused(3, picture=turned)
+
+
+def test_a_face_larger_than_the_picture_is_told_to_show_more(
+    portrait: Path, tracker: FaceTracker
+) -> None:
+    pixels = picture_of(portrait)
+    left, top, right, bottom = tracker.find(pixels)[0].box.astype(int)
+    across, down = (right - left) // 6, (bottom - top) // 6
+    close = pixels[top + down : bottom - down, left + across : right - across]
+
+    with pytest.raises(NoFaceError, match="larger than the picture: take one that shows the whole"):
+        prepare_view(cv2.resize(close, (480, 560)), tracker)
+    with pytest.raises(NoFaceError, match="one whole head") as caught:
+        prepare_view(np.full((200, 300, 3), 128, np.uint8), tracker)
+    assert "crop" not in str(caught.value)
 
 
 def test_a_strip_in_which_no_face_fits(refused: Callable, tmp_path: Path) -> None:
