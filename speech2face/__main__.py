@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 
 from speech2face.cli.aliases import AliasError, translate
@@ -15,6 +16,8 @@ from speech2face.cli.app import run
 from speech2face.errors import Speech2FaceError, Speech2FaceWarning
 
 _USAGE, _INTERRUPTED, _UNREAD = 2, 130, 141
+_SOON = 0.02
+"""Seconds until a signal that was lost is raised again: the callback has returned by then."""
 _ENDING_SIGNALS = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGXCPU")
 
 
@@ -33,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.simplefilter("always", Speech2FaceWarning)
         warnings.showwarning = _show_warning
         _catch_signals()
+        sys.unraisablehook = _raise_again
         _let_any_name_out()
         try:
             return run(translate(sys.argv[1:] if arguments is None else arguments))
@@ -71,10 +75,32 @@ def _catch_signals() -> None:
             signal.signal(number, _terminate)
 
 
+def _raise_again(swallowed: "sys.UnraisableHookArgs") -> None:
+    """Raise a signal's exception once more that came inside a callback, where C code loses it."""
+    error = swallowed.exc_value
+    if not isinstance(error, KeyboardInterrupt | SystemExit) or not hasattr(signal, "setitimer"):
+        sys.__unraisablehook__(swallowed)
+        return
+
+    def once_more(*_: object) -> None:
+        raise error
+
+    signal.signal(signal.SIGALRM, once_more)
+    signal.setitimer(signal.ITIMER_REAL, _SOON)
+
+
 def _let_any_name_out() -> None:
-    """Print file names that are no text as the bytes that they are."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")
+    """Print file names that are no text as the bytes that they are; escape them in messages.
+
+    A stream that was closed from outside (`>&-`) takes everything and shows nothing.
+    """
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 to the end
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 to the end
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
 
 
 def _reader_gone() -> int:

@@ -1,17 +1,21 @@
 """Hostile and odd inputs, drawn from a seed: each ends in a typed error or a good result.
 
 2,000 cases run with the other tests; SPEECH2FACE_HOSTILE=10000 runs more. No case may end in a
-traceback of another kind, change its input, leave a file behind, or take ten seconds.
+traceback of another kind, change its input, leave a file behind, or take ten seconds. Beside files,
+options and names there are disks that fill up, signals at any moment, and pipes that nobody reads.
 """
 
 import io
 import os
 import random
+import resource
+import signal
 import struct
 import time
 import warnings
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +29,9 @@ from speech2face.media.image import read_image
 from speech2face.media.output import atomic_outputs, check_outputs
 from speech2face.media.sound.audio import open_sound
 from speech2face.media.sound.raw_audio import RawFormat
+from speech2face.media.video.encode import Beside, VideoWriter
+from speech2face.media.video.gif import write_gif
+from speech2face.media.video.mux import mux
 from speech2face.media.video.video import VideoReader
 from speech2face.stages.artifacts import Origin, check_origin, load_track, save_track
 from speech2face.types import LandmarkTrack, LatentTrack
@@ -163,12 +170,94 @@ def write(given: bytes | Path, chance: Chance) -> None:
         path.unlink()
 
 
+@contextmanager
+def trouble(chance: Chance) -> Iterator[None]:
+    """Let the disk fill up, or a signal come, at any moment; or neither."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before, limits = signal.getsignal(signal.SIGALRM), resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGALRM, interrupt)
+    match chance.randrange(3):
+        case 0:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (chance.randrange(1, 9000), limits[1]))
+        case 1:
+            signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.0005, 0.04))
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Speech2FaceError("interrupted") from None  # noqa: EM101 for this test alone
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+class Unread:
+    """A pipe whose reader goes away after some bytes."""
+
+    def __init__(self, chance: Chance) -> None:
+        self._left = chance.randrange(20_000)
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._left -= len(data)
+        if self._left < 0:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    def flush(self) -> None:
+        pass
+
+
+def encode(given: bytes | Path, chance: Chance) -> None:
+    """Write a video of noise with the sound that is given, in trouble."""
+    assert isinstance(given, Path)
+    output, beside = given.parent / "out.mp4", given.parent / "out.json"
+    unread = chance.random() < 0.3
+    frames = np.random.default_rng(chance.randrange(99)).integers(0, 256, (8, 48, 64, 3), "u1")
+    try:
+        with trouble(chance), VideoWriter(
+            Unread(chance) if unread else output, size=(64, 48), fps=Settings().rate,
+            sound=open_sound(given) if chance.random() < 0.7 else None,
+            overwrite=chance.random() < 0.5, tags={}, seconds=Settings().rate ** -1 * 8,
+            beside=None if unread else Beside(path=beside, content=lambda _: b"{}"),
+        ) as writer:  # fmt: skip
+            for frame in frames[: chance.randrange(9)]:
+                writer.write(frame)
+    except BrokenPipeError:
+        assert unread
+    finished = [path.is_file() for path in (output, beside)]
+    assert finished in ([True, True], [False, False])
+    if finished[0]:
+        assert VideoReader(output).size == (64, 48)
+        output.unlink()
+        beside.unlink()
+
+
+def convert(given: bytes | Path, chance: Chance) -> None:
+    """Make a GIF of a video, or put a sound under it, in trouble."""
+    assert isinstance(given, Path)
+    output = given.parent / ("out.gif" if chance.random() < 0.5 else "out.mp4")
+    try:
+        with trouble(chance):
+            if output.suffix == ".gif":
+                write_gif(given, output, width=16, fps=chance.choice([1, 5, 50]))
+            else:
+                mux(given, given, output, False, {})  # noqa: FBT003 its own signature
+    finally:
+        if output.exists():
+            VideoReader(output) if output.suffix == ".mp4" else Image.open(output).verify()
+            output.unlink()
+
+
 KINDS: list[tuple[str, Callable[[bytes | Path, Chance], None]]] = [
     ("picture", see), ("sound", hear), ("video", watch), ("artefact", load), ("sound", choose),
     ("artefact", write), ("video", hear), ("picture", hear), ("sound", see), ("wav", hear),
+    ("sound", encode), ("video", convert),
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("part", range(10))
 def test_no_input_ends_in_anything_but_a_result_or_a_typed_error(
     tmp_path: Path, seeds: dict[str, list[bytes]], part: int

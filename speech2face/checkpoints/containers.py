@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from speech2face.errors import WeightsError, shown
-from speech2face.media.files import require_file
+from speech2face.media.files import require_stored
 
 State = dict[str, Tensor]
 """A network's tensors by their names in its state dict."""
@@ -24,6 +24,8 @@ State = dict[str, Tensor]
 _WRAPPERS = ("module.",)
 """What DataParallel and DistributedDataParallel put in front of every key."""
 
+_SAVED = (b"pk\x03\x04", b"\x80")
+"""First bytes of what `torch.save` writes, today and formerly, in small letters."""
 _SAFETENSORS_HEADER = 8
 """Bytes before the JSON that opens a safetensors file: its length."""
 
@@ -51,17 +53,17 @@ def read_container(path: Path, networks: Iterable[str]) -> Container:
     Raises:
         WeightsError: The file is damaged, of another kind, or holds more than tensors.
     """  # noqa: DOC502 those below raise it
-    require_file(path, "checkpoint")
-    _require_no_text(path)
+    require_stored(path, "checkpoint")
+    _require_checkpoint(path)
     wanted = frozenset(networks)
     return _read_flat(path, wanted) if _is_safetensors(path) else _read_saved(path, wanted)
 
 
-def _require_no_text(path: Path) -> None:
-    """Check that a download is not the page around it.
+def _require_checkpoint(path: Path) -> None:
+    """Check that a download is not the page around it, nor anything else that is no checkpoint.
 
     Raises:
-        WeightsError: It is a web page, or a pointer to the file.
+        WeightsError: It is a web page, a pointer to the file, or of no format that holds tensors.
     """
     with path.open("rb") as file:
         start = file.read(64).lstrip().lower()
@@ -70,6 +72,11 @@ def _require_no_text(path: Path) -> None:
         msg += "download the file itself"
     elif start.startswith(b"version https://git-lfs"):
         msg = f"{shown(path)} is a pointer of Git LFS; expected the checkpoint; run git lfs pull"
+    elif not _is_safetensors(path) and not start.startswith(_SAVED):
+        msg = (
+            f"{shown(path)} is no checkpoint by its first bytes; expected what torch.save or "
+            "safetensors wrote; choose another file"
+        )
     else:
         return
     raise WeightsError(msg)
@@ -99,7 +106,7 @@ def _read_flat(path: Path, wanted: frozenset[str]) -> Container:
                 else:
                     others[network] = others.get(network, 0) + 1
     except (SafetensorError, OSError, ValueError) as error:
-        msg = f"{path} is a damaged safetensors file ({_line(error)}); fetch it again"
+        msg = f"{shown(path)} is a damaged safetensors file ({_line(error)}); fetch it again"
         raise WeightsError(msg) from error
     return Container(path=path, flat=True, states=states, others=others)
 
@@ -114,12 +121,12 @@ def _read_saved(path: Path, wanted: frozenset[str]) -> Container:
         saved: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         msg = (
-            f"{path} holds more than tensors ({_line(error)}); only tensors are read, because "
-            "pickled code of strangers is not run; ask its makers for a safetensors file"
+            f"{shown(path)} holds more than tensors ({_line(error)}); only tensors are read, "
+            "because pickled code of strangers is not run; ask its makers for a safetensors file"
         )
         raise WeightsError(msg) from error
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        msg = f"{path} cannot be read as a checkpoint ({_line(error)}); fetch it again"
+    except Exception as error:  # damaged bytes end torch's reader in errors of any kind
+        msg = f"{shown(path)} cannot be read as a checkpoint ({_line(error)}); fetch it again"
         raise WeightsError(msg) from error
     if not isinstance(saved, Mapping):
         msg = (

@@ -17,7 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from speech2face.errors import WeightsError
+from speech2face.errors import WeightsError, shown
+from speech2face.media.files import require_stored
 
 _CONFIG_KEY = "config"
 _REMEDY = "install speech2face again"
@@ -145,11 +146,12 @@ def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     Raises:
         WeightsError: It is no safetensors file, or it carries no configuration.
     """
+    require_stored(path, "weight file")
     try:
         with safe_open(path, framework="pt") as opened:
             yield opened, json.loads((opened.metadata() or {})[_CONFIG_KEY])
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        msg = f"{path} is no weight file ({error}); expected safetensors with a config"
+        msg = f"{shown(path)} is no weight file ({error}); expected safetensors with a config"
         raise WeightsError(msg) from error
 
 

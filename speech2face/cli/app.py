@@ -87,8 +87,9 @@ def run(arguments: Sequence[str]) -> int:
     try:
         typer.main.get_command(build()).main(args=list(arguments), prog_name="speech2face")
     except SystemExit as end:
-        # typer meets a closed pipe by a silent status 1, and wraps both streams.
-        if type(sys.stdout).__name__ == "PacifyFlushWrapper":
+        # typer meets a closed pipe by a silent status 1, and wraps both streams; so does rich.
+        wrapped = type(sys.stdout).__name__ == "PacifyFlushWrapper"
+        if wrapped or isinstance(end.__context__, BrokenPipeError):
             sys.stdout, sys.stderr = stdout, stderr
             raise BrokenPipeError from end
         return end.code if isinstance(end.code, int) else 0

@@ -15,6 +15,7 @@ from speech2face.errors import InputError, OutputError, Speech2FaceWarning
 from speech2face.generators import registry
 from speech2face.jobs.provenance import sidecar_path
 from speech2face.jobs.settings import Settings, parse_colour
+from speech2face.media.files import require_stored
 from speech2face.media.image import read_image
 from speech2face.media.inputs import Opened, Readable, open_input
 from speech2face.media.output import check_outputs, require_name, shortened
@@ -86,6 +87,8 @@ def check(
     sound = open_audio(audio, settings)
     if isinstance(pose, Path):
         probe_video(pose)
+    if settings.speech2landmarks is not None:
+        require_stored(settings.speech2landmarks, "weight file")
     require_encoders()
     if settings.preview is not None:
         sound = sound.first(settings.preview / settings.rate + _LOOK_AHEAD)

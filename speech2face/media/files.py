@@ -44,6 +44,19 @@ def require_file(path: Path, what: str) -> Path:
     return path
 
 
+def require_stored(path: Path, what: str) -> Path:
+    """Check what `require_file` does, and that the file can be read at any position.
+
+    Raises:
+        InputError: It cannot; or see `require_file`.
+    """
+    require_file(path, what)
+    if not stat.S_ISREG(path.stat().st_mode):
+        msg = f"the {what} {shown(path)} is a pipe or a device; expected a file; save it first"
+        raise InputError(msg)
+    return path
+
+
 def _reason(error: OSError | ValueError) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 

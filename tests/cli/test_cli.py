@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -329,6 +330,25 @@ def test_an_interrupted_command_leaves_nothing_behind(
     assert running.returncode == status
     assert list(tmp_path.iterdir()) == []
     assert not any("Traceback" in line for line in told)
+
+
+def test_a_signal_that_a_callback_swallows_comes_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Doomed:
+        def __del__(self) -> None:
+            raise KeyboardInterrupt  # as inside a callback of C code: nobody can catch it here
+
+    def verify(_name: str) -> NoReturn:
+        Doomed()
+        time.sleep(60)
+        raise AssertionError
+
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    monkeypatch.setattr("speech2face.checkpoints.store.verified_path", verify)
+
+    assert main(["weights", "verify"]) == 130
+    assert "interrupted" in capsys.readouterr().err
 
 
 def test_an_error_of_a_real_process_is_one_line_and_its_status(tmp_path: Path) -> None:

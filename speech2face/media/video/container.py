@@ -26,10 +26,16 @@ def require_mp4_name(output: Path) -> None:
     Raises:
         OutputError: It does not.
     """
+    if not output.suffix:
+        msg = (
+            f"the output {shown(output)} is no folder that exists; expected one, or a file that "
+            f"ends in {' or '.join(_ENDINGS)}; create the folder, or add an ending"
+        )
+        raise OutputError(msg)
     if output.suffix.lower() not in _ENDINGS:
         msg = (
             f"the output {shown(output)} has no ending of MP4; expected {' or '.join(_ENDINGS)}; "
-            "rename it, or create that folder first if it is to be one"
+            "rename it"
         )
         raise OutputError(msg)
 

@@ -2,6 +2,7 @@
 
 import io
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ def write_gif(
         lambda seconds: frames.at(float(seconds)), duration=float(reader.info.duration)
     )
     # moviepy's own writer holds all frames too, and complains on its own where a disk is full.
-    pictures = [Image.fromarray(one) for one in clip.iter_frames(fps=fps, dtype="uint8")]
+    shown = [frames.at(0.0), *islice(clip.iter_frames(fps=fps, dtype="uint8"), 1, None)]
+    pictures = [Image.fromarray(one) for one in shown]
     whole = io.BytesIO()
     pictures[0].save(
         whole, "GIF", save_all=True, append_images=pictures[1:], duration=1000 / fps, loop=0

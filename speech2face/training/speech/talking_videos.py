@@ -9,6 +9,7 @@ of the sound. The pieces have the schema of every other corpus (`speech_data.Str
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -77,7 +78,7 @@ class Prepared:
 def identity(video: Path) -> str:
     """Name a video's files: its stem, and a few digits that tell two of the same name apart."""
     stem = re.sub(r"[^\w-]+", "_", video.stem)[:60] or "video"
-    return f"{stem}-{hashlib.sha1(str(video.resolve()).encode()).hexdigest()[:8]}"  # noqa: S324
+    return f"{stem}-{hashlib.sha1(os.fsencode(video.resolve())).hexdigest()[:8]}"  # noqa: S324
 
 
 def known(video: Path, out: Path) -> Prepared | None:
