@@ -270,7 +270,8 @@ class Session:
         self._steps += heard // MOTION_SAMPLES
         if not heard:
             return
-        self._points = np.concatenate([self._points, self._hear.feed(speech)])
+        heard_points = self._cast.drawers.do(self._hear.feed, speech)
+        self._points = np.concatenate([self._points, heard_points])
         self._controls = joined([self._controls, self._director.feed(speech)])
         if self._loudness is not None:
             self._levels = np.concatenate([self._levels, self._loudness.feed(speech)])

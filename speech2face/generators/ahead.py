@@ -5,6 +5,7 @@ side by side do. And while the last chunk is pasted and encoded, the next is bei
 """
 
 from collections import deque
+from collections.abc import Callable
 from collections.abc import Generator as Iterated
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
@@ -16,6 +17,8 @@ import torch
 from speech2face.generators.base import Frames, Generator, Latents
 
 _State = TypeVar("_State")
+_Given = TypeVar("_Given")
+_Done = TypeVar("_Done")
 _MOST = 4
 """Chunks side by side at most: each holds its own intermediate pictures."""
 _EARLY = 2
@@ -47,6 +50,15 @@ class Drawers:
         for started in [self._pool.submit(ready.wait) for _ in range(count)]:
             started.result()
         torch.set_num_threads(threads)
+
+    def do(self, work: Callable[[_Given], _Done], given: _Given) -> _Done:
+        """Do something on one of the threads, and wait for it.
+
+        Small networks lose more by threads of their own than they gain: those wait for each other,
+        and burn the time of the cores on which frames are drawn. (Hearing 160 ms of sound on two
+        cores took four times as long on two threads as on one.)
+        """
+        return self._pool.submit(work, given).result()
 
     def draw(
         self, generator: Generator[_State], state: _State, latents: Latents, chunk: int
