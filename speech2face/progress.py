@@ -7,5 +7,5 @@ Counted = Callable[[int, int, str], None]
 
 
 def ignore(done: int, total: int, words: str) -> None:
-    """Return nobody."""
+    """Tell nobody."""
     del done, total, words

@@ -18,7 +18,7 @@ _WIDTH = 0.16
 
 
 class DarkSpots(nn.Module):
-    """Return the dark middle of each window as (x, y, 0)."""
+    """The dark middle of each window as (x, y, 0)."""
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 5 3"]:
         grid = identity_grid(*image.shape[2:]).to(image)

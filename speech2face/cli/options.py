@@ -9,6 +9,9 @@ from typer import Argument, Option
 RUN = "The run"
 """Title of the options that say how, not what."""
 
+SOME_FAILED = 9
+"""Exit status where some of several inputs could not be used; the others are done."""
+
 
 class ProgressKind(StrEnum):
     """How progress is shown."""

@@ -39,7 +39,7 @@ _OFTEN = 1.0
 
 @contextmanager
 def reporter(kind: ProgressKind) -> "Iterator[Callable[[Progress], None]]":
-    """Return the callable that a job reports to."""
+    """Yield the callable that a job reports to."""
     if kind is ProgressKind.BAR:
         with _bars(transient=True) as bars:
             yield _staged_bar(bars)
@@ -49,7 +49,7 @@ def reporter(kind: ProgressKind) -> "Iterator[Callable[[Progress], None]]":
 
 @contextmanager
 def counting(kind: ProgressKind, what: str) -> Iterator[Counted]:
-    """Return the callable that counted work reports to."""
+    """Yield the callable that counted work reports to."""
     if kind is ProgressKind.BAR:
         with _bars(transient=False) as bars:
             yield _counted_bar(bars, what)

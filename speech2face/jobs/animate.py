@@ -167,8 +167,9 @@ class Speech2Face:
             _write(clip, job, stream, None)
         elif job.output is not None:
             assert job.sidecar is not None  # noqa: S101 where there is an output, there is one
-            inputs = {"portrait": job.portrait, "audio": job.audio.source}
-            beside = described(job.output, settings=job.settings, inputs=inputs, path=job.sidecar)
+            beside = described(
+                job.output, settings=job.settings, inputs=sources(job), path=job.sidecar
+            )
             _write(clip, job, job.output, beside)
         return clip
 
@@ -179,6 +180,11 @@ class Speech2Face:
         speech = read_speech(job.audio)
         report(Progress(stage="sound", done=1, total=1))
         return avatar.clip(speech, job.duration, settings, report, name=str(job.audio))
+
+
+def sources(job: Job) -> dict[str, Opened | Path]:
+    """Return what a job reads, by its role."""
+    return {"portrait": job.portrait, "audio": job.audio.source}
 
 
 def described(
@@ -192,18 +198,20 @@ def described(
         inputs: What was opened, by its role.
         path: Where the sidecar goes.
     """
+    return sidecar(output, *ingredients(settings, inputs), path=path)
+
+
+def ingredients(
+    settings: Settings, inputs: Mapping[str, Opened | Path]
+) -> tuple[dict[str, Any], dict[str, Opened | Path], list[str]]:
+    """Return what decides a video: all settings, all inputs, the names of the weights."""
     generator, pose = full_name(settings.generator), settings.resolve().pose
     own = settings.speech2landmarks
     shipped = {*_ALWAYS, *weights_of(generator)} - ({"speech2landmarks"} if own else set())
-    return sidecar(
-        output,
-        settings=asdict(settings) | {"generator": generator},
-        inputs={**inputs}
-        | ({"speech2landmarks": own} if own else {})
-        | ({"pose": pose} if isinstance(pose, Path) else {}),
-        weights=sorted(shipped),
-        path=path,
+    named = ({"speech2landmarks": own} if own else {}) | (
+        {"pose": pose} if isinstance(pose, Path) else {}
     )
+    return asdict(settings) | {"generator": generator}, {**inputs, **named}, sorted(shipped)
 
 
 def _write(clip: Clip, job: Job, output: Path | ByteSink, beside: Beside | None) -> None:

@@ -98,9 +98,7 @@ def sidecar(
         WeightsError: The manifest is missing or damaged, or has no weights of that name.
     """  # noqa: DOC502 those below raise them
     described = {
-        "inputs": {role: _file(given) for role, given in inputs.items()},
-        "settings": _plain(dict(settings)),
-        "weights": {name: _weights(name) for name in weights},
+        **made_of(settings, inputs, weights),
         "software": {
             "python": platform.python_version(),
             "platform": f"{platform.system()} {platform.machine()}",
@@ -120,6 +118,33 @@ def sidecar(
         return text.encode("utf-8", "backslashreplace") + b"\n"
 
     return Beside(path=path, content=content)
+
+
+def made_of(
+    settings: Mapping[str, Any], inputs: Mapping[str, Opened | Path], weights: Iterable[str]
+) -> dict[str, Any]:
+    """Return what decides an output, as its sidecar holds it; see `sidecar`."""
+    return {
+        "inputs": {role: _file(given) for role, given in inputs.items()},
+        "settings": _plain(dict(settings)),
+        "weights": {name: _weights(name) for name in weights},
+    }
+
+
+def is_made(output: Path, path: Path, decided_by: Mapping[str, Any]) -> bool:
+    """Return whether an output lies there, whole, and was made as it would be made now.
+
+    Args:
+        output: The video.
+        path: Its sidecar.
+        decided_by: How it would be made; see `made_of`.
+    """
+    try:
+        told = json.loads(path.read_bytes())
+        same = all(told[part] == value for part, value in decided_by.items())
+        return same and told["output"]["sha256"] == store.file_sha256(output)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def _file(given: Opened | Path) -> dict[str, str | int]:

@@ -307,7 +307,7 @@ def _kept(place: Path, kept: Path) -> Path | None:
 
 
 def _rename(temporary: Path, place: Path, *, overwrite: bool) -> None:
-    """Return the finished file its name; without `overwrite` an existing file is never replaced.
+    """Give the finished file its name; without `overwrite` an existing file is never replaced.
 
     Raises:
         OutputError: The name is taken meanwhile, or cannot be given.

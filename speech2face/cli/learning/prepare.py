@@ -13,8 +13,6 @@ from speech2face.cli.progress import counting
 if TYPE_CHECKING:
     from speech2face.jobs.prepare import PreparedVideo
 
-_SOME_FAILED = 9
-
 
 class Corpus(StrEnum):
     """The corpora that are known by name."""
@@ -111,7 +109,7 @@ def _videos(
             show(video)
             failed |= video.facts is None
     if failed:
-        raise typer.Exit(_SOME_FAILED)
+        raise typer.Exit(options.SOME_FAILED)
 
 
 def show(video: "PreparedVideo") -> None:

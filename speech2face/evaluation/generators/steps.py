@@ -116,7 +116,7 @@ def _random_network(
 
 
 def _ways(network: FaceVid2VidGenerator, case: Case) -> Iterator[tuple[str, Callable[[], Tensor]]]:
-    """Return the ways to draw by name, the plain one first; each is made when it is asked for."""
+    """Yield the ways to draw by name, the plain one first; each is made when it is asked for."""
     yield (
         "plain, frame by frame",
         lambda: draw_plainly(network, case.image, case.source, case.driving),

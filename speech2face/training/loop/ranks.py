@@ -65,7 +65,7 @@ class Ranks:
             tensor.copy_(part.view_as(tensor))
 
     def share(self, modules: Iterable[nn.Module]) -> None:
-        """Return every rank the weights and buffers of rank 0."""
+        """Give every rank the weights and buffers of rank 0."""
         if self.world == 1:
             return
         for module in modules:
