@@ -108,24 +108,21 @@ def _json_lines(text: str) -> Iterable[dict[str, Any] | str]:
 
 
 def _row(number: int, table: dict[str, Any] | str, folder: Path) -> Row:
-    nowhere = Path()
     if isinstance(table, str):
-        return Row(number=number, portrait=nowhere, audio=nowhere, fault=table)
-    places = {name: table.get(name) for name in (*_INPUTS, _OUTPUT)}
-    paths = {
-        name: folder / place if isinstance(place, str) and place else nowhere
-        for name, place in places.items()
-    }
-    lacking = [name for name in _INPUTS if not (isinstance(places[name], str) and places[name])]
-    fault = f"it names no {' and no '.join(lacking)}" if lacking else ""
+        return Row(number=number, portrait=Path(), audio=Path(), fault=table)
+    names = (*_INPUTS, _OUTPUT)
+    portrait, audio, output = (
+        place if isinstance(place := table.get(name), str) else "" for name in names
+    )
+    lacking = [name for name, place in zip(_INPUTS, (portrait, audio), strict=True) if not place]
     return Row(
-        number=number, portrait=paths["portrait"], audio=paths["audio"],
-        output=Path(places[_OUTPUT]) if isinstance(places[_OUTPUT], str) else None,
+        number=number, portrait=folder / portrait, audio=folder / audio,
+        output=Path(output) if output else None,
         settings={
             name: _beside(value, name, folder)
-            for name, value in table.items() if name not in places
+            for name, value in table.items() if name not in names
         },
-        fault=fault,
+        fault=f"it names no {' and no '.join(lacking)}" if lacking else "",
     )  # fmt: skip
 
 
