@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from speech2face.jobs.animate import Speech2Face
     from speech2face.jobs.avatar import Avatar
     from speech2face.jobs.clip import Clip, Progress
+    from speech2face.jobs.dub.frames import Dubbed
+    from speech2face.jobs.dub.settings import DubSettings
+    from speech2face.jobs.reenact.settings import ReenactSettings
     from speech2face.jobs.settings import Settings
     from speech2face.session import Piece, Session
 
@@ -29,12 +32,15 @@ __all__ = [
     "Avatar",
     "Clip",
     "DeviceError",
+    "DubSettings",
+    "Dubbed",
     "InputError",
     "MediaError",
     "NoFaceError",
     "OutputError",
     "Piece",
     "Progress",
+    "ReenactSettings",
     "Session",
     "Settings",
     "Speech2Face",
@@ -46,6 +52,8 @@ __all__ = [
 
 _HOMES: dict[str, str] = {"Speech2Face": "jobs.animate", "Avatar": "jobs.avatar"}
 _HOMES |= {"Clip": "jobs.clip", "Progress": "jobs.clip", "Settings": "jobs.settings"}
+_HOMES |= {"Dubbed": "jobs.dub.frames", "DubSettings": "jobs.dub.settings"}
+_HOMES |= {"ReenactSettings": "jobs.reenact.settings"}
 _HOMES |= {"Piece": "session", "Session": "session"}
 
 

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from speech2face import __version__
-from speech2face.cli import animate, batch, benchmark, doctor, gif, stages, weights
+from speech2face.cli import animate, batch, benchmark, doctor, dub, gif, reenact, stages, weights
 from speech2face.cli.evaluate import group as evaluate
 from speech2face.cli.learning import calibrate, finetune, pairs, prepare, synthesize, train
 
@@ -59,6 +59,8 @@ def build() -> typer.Typer:
         rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]},
     )  # fmt: skip
     app.command("animate")(animate.animate)
+    app.command("dub")(dub.dub)
+    app.command("reenact")(reenact.reenact)
     app.command("landmarks")(stages.landmarks)
     app.command("latents")(stages.latents)
     app.command("render")(stages.render)

@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     from speech2face.jobs.clip import Progress
 
 _DOING = {
+    "track": "following the face",
     "portrait": "listening", "sound": "finding the lips' motion", "landmarks": "directing",
     "controls": "steering", "latents": "looking at the portrait", "encode": "drawing",
 }  # fmt: skip
 """What comes after each stage that has ended."""
 _LAST = "write"
+_COUNTED = ("track", _LAST)
+"""Stages that go frame by frame and are waited for."""
 _OFTEN = 1.0
 """Seconds between two lines of JSON about counted work."""
 
@@ -72,8 +75,10 @@ def _staged_bar(bars: Bars) -> "Callable[[Progress], None]":
     task = bars.add_task("finding the face", total=None, words="")
 
     def report(progress: "Progress") -> None:
-        if progress.stage == _LAST:
+        if progress.stage in _COUNTED:
             bars.update(task, completed=progress.done, total=progress.total)
+            if progress.stage != _LAST and progress.done == progress.total:
+                bars.reset(task, total=None)
         elif progress.stage in _DOING:
             bars.update(task, description=_DOING[progress.stage])
 

@@ -18,15 +18,16 @@ from speech2face.jobs.settings import Settings
 
 
 def with_settings(
-    *names: str, **defaults: object
+    *names: str, kind: type = Settings, **defaults: object
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a command's parameter `settings` an option for each of some settings.
 
     Args:
         names: Which settings, in the order of the help; without any: all.
+        kind: The dataclass that declares them.
         defaults: Settings that have another default here.
     """
-    declared = settings_of(Settings)
+    declared = settings_of(kind)
     heeded = [declared[name] for name in names or declared]
     options = [_parameter(one, defaults.get(one.name, one.default)) for one in heeded]
 
@@ -34,7 +35,7 @@ def with_settings(
         @wraps(command)
         def run(**given: object) -> None:
             chosen = {one.name: given.pop(one.name) for one in heeded}
-            command(**given, settings=Settings(**chosen))  # pyright: ignore[reportArgumentType] - checked there
+            command(**given, settings=kind(**chosen))  # pyright: ignore[reportArgumentType] - checked there
 
         # typer reads a command's options from its signature.
         parameters: list[inspect.Parameter] = []

@@ -59,7 +59,7 @@ def prepare_view(
     faces = [face for face in candidates if face.score >= SURE]
     if not faces:
         raise NoFaceError(_no_face_message(image, tracker, candidates))
-    face = _choose(faces, select)
+    face = _chosen(faces, select)
     _check(face, force=force)
     return cut_view(image, face, size)
 
@@ -116,41 +116,52 @@ def _cut_off(image: UInt8[np.ndarray, "height width 3"], tracker: FaceTracker) -
     return None
 
 
-def _choose(faces: list[Face], select: str) -> Face:
-    """Pick the face that was asked for.
+def choose(faces: list[Face], select: str) -> Face | None:
+    """Pick the face that is asked for; None: there is no such one.
+
+    Args:
+        faces: The largest first.
+        select: As in `prepare_view`.
+    """
+    if select == "largest":
+        return next(iter(faces), None)
+    if select in {"left", "right"}:
+        order = sorted(faces, key=lambda face: float(face.box[0] + face.box[2]))
+        return next(iter(order if select == "left" else reversed(order)), None)
+    try:
+        numbers = [float(text) for text in select.split(",")]
+    except ValueError:
+        return None
+    fitting: list[Face] = []
+    if len(numbers) == 1 and numbers[0] in range(1, len(faces) + 1):
+        fitting = [faces[int(numbers[0]) - 1]]
+    elif len(numbers) == 2:  # noqa: PLR2004 - x and y
+        point = np.array(numbers)
+        fitting = [f for f in faces if (f.box[:2] <= point).all() and (point <= f.box[2:]).all()]
+    return fitting[-1] if fitting else None  # the smallest of those that overlap
+
+
+def _chosen(faces: list[Face], select: str) -> Face:
+    """Pick the face that is asked for; say so where another could have been meant.
 
     Raises:
         InputError: There is no such face, or `select` is none of the known words.
     """
     boxes = ", ".join(f"{number}: {_box(face)}" for number, face in enumerate(faces, 1))
-    middles = np.array([(face.box[:2] + face.box[2:]) / 2 for face in faces])
-    if select == "largest":
-        if len(faces) > 1:
-            msg = (
-                f"the picture shows {len(faces)} faces ({boxes}); taking 1, the largest: "
-                "choose another by its number, left, right or x,y"
-            )
-            warnings.warn(msg, Speech2FaceWarning, stacklevel=3)
-        return faces[0]
-    if select in {"left", "right"}:
-        order = np.argsort(middles[:, 0])
-        return faces[int(order[0 if select == "left" else -1])]
-    try:
-        numbers = [float(text) for text in select.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) == 1 and numbers[0] in range(1, len(faces) + 1):
-        return faces[int(numbers[0]) - 1]
-    if len(numbers) == 2:  # noqa: PLR2004 - x and y
-        point = np.array(numbers)
-        inside = [f for f in faces if (f.box[:2] <= point).all() and (point <= f.box[2:]).all()]
-        if inside:
-            return inside[-1]  # the smallest of those that overlap
-    msg = (
-        f"there is no face {select!r} in the picture; its faces are {boxes}; choose one by its "
-        "number, by a pixel x,y in it, or write largest, left or right"
-    )
-    raise InputError(msg)
+    face = choose(faces, select)
+    if face is None:
+        msg = (
+            f"there is no face {select!r} in the picture; its faces are {boxes}; choose one by its "
+            "number, by a pixel x,y in it, or write largest, left or right"
+        )
+        raise InputError(msg)
+    if select == "largest" and len(faces) > 1:
+        msg = (
+            f"the picture shows {len(faces)} faces ({boxes}); taking 1, the largest: "
+            "choose another by its number, left, right or x,y"
+        )
+        warnings.warn(msg, Speech2FaceWarning, stacklevel=3)
+    return face
 
 
 def _box(face: Face) -> str:

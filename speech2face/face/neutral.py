@@ -23,22 +23,25 @@ _STILL = 1e-13
 """Weights that change by less in a step will not change: double precision ends there."""
 
 
-def opening_of(face: Float[np.ndarray, "478 3"], rig: Rig) -> Float[np.ndarray, " channels"]:
+def opening_of(
+    face: Float[np.ndarray, "*faces 478 3"], rig: Rig
+) -> Float[np.ndarray, "*faces channels"]:
     """Return how far a face opens its mouth, as rig weights (zero but for opening channels).
 
     Args:
-        face: Its mesh in the rig's frame.
+        face: Its mesh in the rig's frame, or those of many.
         rig: The rig.
     """
     gap = np.maximum(_gaps(face), 0)
     channels = [rig.index(name) for name in OPENING_CHANNELS]
     effect = np.stack([_gaps(rig.deltas[channel]) for channel in channels], 1).astype(np.float64)
     hessian = effect.T @ effect + _RIDGE * np.eye(len(channels))
+    linear = (gap @ effect).reshape(-1, len(channels))
     weights = bounded_least_squares(
-        hessian, (effect.T @ gap)[None], np.zeros(len(channels)), np.full(len(channels), 1.5)
-    )[0]
-    result = np.zeros(len(rig.names), np.float32)
-    result[channels] = weights
+        hessian, linear, np.zeros(len(channels)), np.full(len(channels), 1.5)
+    )
+    result = np.zeros((*face.shape[:-2], len(rig.names)), np.float32)
+    result[..., channels] = weights.reshape(*face.shape[:-2], len(channels))
     return result
 
 
@@ -80,7 +83,7 @@ def bounded_least_squares(
     return weights
 
 
-def _gaps(points: Float[np.ndarray, "478 3"]) -> Float[np.ndarray, " pairs"]:
+def _gaps(points: Float[np.ndarray, "*faces 478 3"]) -> Float[np.ndarray, "*faces pairs"]:
     """Measure how far the inner lips are apart, pair by pair, downwards."""
     upper, lower = landmarks.UPPER_LIP_INNER[1:-1], landmarks.LOWER_LIP_INNER[1:-1]
-    return points[lower, 1] - points[upper, 1]
+    return points[..., lower, 1] - points[..., upper, 1]

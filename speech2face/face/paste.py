@@ -15,6 +15,8 @@ _PASTED_BYTES = 64_000_000
 """Frames that `in_parts` yields together take no more."""
 _CHANGED = 6.0
 """Change in grey levels at which the picture's own fine detail is half gone."""
+_SPARE = 4
+"""Pixels of the crop around what changed: as far as resampling reaches."""
 
 
 class PasteBack:
@@ -46,8 +48,7 @@ class PasteBack:
         self._matte = cv2.merge([matte] * 3)
         self._original = np.ascontiguousarray(self._image[self._part])
         self._detail = self._original - self._to_picture(self._crop.astype(np.float32))
-        grey = np.arange(256, dtype=np.float32)
-        self._gone = grey**2 / (grey**2 + _CHANGED**2)
+        self._gone = _share_gone()
 
     @property
     def matte(self) -> Float[np.ndarray, "height width"]:
@@ -95,6 +96,54 @@ class PasteBack:
             values = cv2.GaussianBlur(values, (0, 0), 0.45 * (self._scale**2 - 1) ** 0.5)
         flags = cv2.INTER_CUBIC if self._scale < 1 else cv2.INTER_LINEAR
         return cv2.warpAffine(values, self._to_part, self._part_size, flags=flags)
+
+
+def paste_view(
+    view: View, crop: UInt8[np.ndarray, "size size 3"]
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Return a video's frame with a newly drawn crop: every pixel that did not change is its own.
+
+    A crop of an upright square, as videos have, that changed away from its border only: there is
+    no matte to keep, and nothing is resampled but what changed.
+    """
+    frame = view.image.copy()
+    changed = cv2.absdiff(crop, view.crop).max(2)
+    left, top, width, height = cv2.boundingRect(changed)
+    if not width:
+        return frame
+    scale, corner = float(view.to_crop[0, 0]), view.to_crop[:, 2]
+    limits = np.array(frame.shape[1::-1])
+    start = np.clip(np.floor((np.array([left, top]) - _SPARE - corner) / scale), 0, limits)
+    stop = np.clip(
+        np.ceil((np.array([left + width, top + height]) + _SPARE - corner) / scale), 0, limits
+    )
+    (left, top), (right, bottom) = start.astype(int), stop.astype(int)
+    if left >= right or top >= bottom:
+        return frame
+    part = frame[top:bottom, left:right]
+    to_part = np.array([
+        [1 / scale, 0, -corner[0] / scale - left], [0, 1 / scale, -corner[1] / scale - top]
+    ])  # fmt: skip
+
+    def enlarged(values: np.ndarray) -> np.ndarray:
+        if scale > 1:
+            values = cv2.GaussianBlur(values, (0, 0), 0.45 * (scale**2 - 1) ** 0.5)
+        flags = cv2.INTER_CUBIC if scale < 1 else cv2.INTER_LINEAR
+        return cv2.warpAffine(values, to_part, (right - left, bottom - top), flags=flags)
+
+    change = enlarged(cv2.subtract(crop, view.crop, dtype=cv2.CV_32F))
+    if scale < 1:
+        detail = part - enlarged(view.crop.astype(np.float32))
+        gone = enlarged(cv2.LUT(cv2.blur(changed, (3, 3)), _share_gone()))
+        change -= gone[..., None] * detail
+    frame[top:bottom, left:right] = cv2.add(part, change, dtype=cv2.CV_8U)
+    return frame
+
+
+def _share_gone() -> Float[np.ndarray, " 256"]:
+    """Return how much of the picture's own detail is gone, by the change in grey levels."""
+    grey = np.arange(256, dtype=np.float32)
+    return grey**2 / (grey**2 + _CHANGED**2)
 
 
 def _soft_square(size: int) -> Float[np.ndarray, "size size"]:

@@ -15,7 +15,7 @@ _FACE_HEIGHTS = 2.3
 """Side of the crop: room for hair and neck, which move along."""
 _UP = 0.06
 """The crop's middle lies above the face's by this share of the side: hair is higher than chins."""
-_LARGEST = 512
+LARGEST_CROP = 512
 """Pixels: crops are not made larger unless asked for."""
 _NARROW = 0.03
 """Share of the square's side that may still lie outside the picture when it has been moved inside:
@@ -63,6 +63,32 @@ def cut_view(
     return View(
         image=image, face=face, crop=_cut(image, to_crop, side), to_crop=to_crop.astype(np.float32)
     )
+
+
+def cut_at(
+    image: UInt8[np.ndarray, "height width 3"],
+    face: Face,
+    to_crop: Float[np.ndarray, "2 3"],
+    side: int,
+) -> View:
+    """Cut a square of `side` pixels, as `square_at` gives it, around a face of a video's frame."""
+    scale = float(to_crop[0, 0])
+    # Of a large frame no more is touched than the square needs: around it as far as blurring goes.
+    margin = 0.0 if scale == 1 else 2 + 4 / scale
+    low = np.floor((-0.5 - to_crop[:, 2]) / scale - margin + 0.5).astype(int)
+    high = np.ceil((side - 0.5 - to_crop[:, 2]) / scale + margin + 0.5).astype(int)
+    size = np.array(image.shape[1::-1])
+    left, top = np.clip(low, 0, size - 1)
+    right, bottom = np.clip(high, [left + 1, top + 1], size)
+    part = image[top:bottom, left:right]
+    if scale == 1:
+        before, after = np.maximum([left, top] - low, 0), np.maximum(high - [right, bottom], 0)
+        crop = cv2.copyMakeBorder(
+            part, before[1], after[1], before[0], after[0], cv2.BORDER_REPLICATE
+        )[:side, :side]
+    else:
+        crop = _cut(part, to_crop + np.array([[0, 0, scale * left], [0, 0, scale * top]]), side)
+    return View(image=image, face=face, crop=crop, to_crop=to_crop.astype(np.float32))
 
 
 def moved_inside(portrait: View) -> View | None:
@@ -119,21 +145,42 @@ def _square(
         roll = 0.0
     cos, sin = np.cos(roll), np.sin(roll)
     upright = np.array([[cos, sin], [-sin, cos]])
-    turned = mesh[:, :2] @ upright.T
-    low, high = turned.min(0), turned.max(0)
-    # Of a face that looks up or down the height shrinks, the width does not.
-    wanted = _FACE_HEIGHTS * float(max(high[1] - low[1], (high[0] - low[0]) * 1.1))
-    native = max(SMALLEST, round(wanted / STEP) * STEP)
-    side = size or min(native, _LARGEST)
+    middle, tall = extent(mesh[:, :2] @ upright.T)
+    native = native_side(_FACE_HEIGHTS * tall)
+    side = size or min(native, LARGEST_CROP)
     scale = side / native
-    middle = (low + high) / 2 - [0, _UP * native]
-    corner = middle - (native - 1) / 2
+    corner = middle - [0, _UP * native] - (native - 1) / 2
     if roll == 0:
         # Whole pixels: a crop at the picture's resolution holds the picture's own values.
         corner = np.round(corner)
     # Pixel centres are integers: the edges of both squares, half a pixel out, fall together.
     shift = -scale * corner + (scale - 1) / 2
     return np.concatenate([scale * upright, shift[:, None]], 1), side
+
+
+def extent(
+    flat: Float[np.ndarray, "points 2"],
+) -> tuple[Float[np.ndarray, " 2"], float]:
+    """Return the middle of an upright face and its size in pixels."""
+    low, high = flat.min(0), flat.max(0)
+    # Of a face that looks up or down the height shrinks, the width does not.
+    return (low + high) / 2, float(max(high[1] - low[1], (high[0] - low[0]) * 1.1))
+
+
+def native_side(wanted: float) -> int:
+    """Return the side of a square at the picture's resolution, as generators can draw it."""
+    return max(SMALLEST, round(wanted / STEP) * STEP)
+
+
+def square_at(middle: Float[np.ndarray, " 2"], native: int, side: int) -> Float[np.ndarray, "2 3"]:
+    """Return the map into an upright square of `side` pixels, which shows `native` of the picture.
+
+    Its corner lies on a whole pixel: at the picture's resolution it holds the picture's own values.
+    """
+    scale = side / native
+    corner = np.round(middle - (native - 1) / 2)
+    shift = -scale * corner + (scale - 1) / 2
+    return np.concatenate([scale * np.eye(2), shift[:, None]], 1)
 
 
 def _cut(

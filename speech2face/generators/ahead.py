@@ -5,9 +5,10 @@ side by side do. And while the last chunk is pasted and encoded, the next is bei
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Generator as Iterated
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from threading import Barrier
 from typing import TypeVar
@@ -71,14 +72,22 @@ class Drawers:
             latents: A row for each frame.
             chunk: Frames drawn as one batch.
         """
-        coming: deque[Future[Frames]] = deque()
         # Small chunks at first, so that the first frames are seen early.
         early = min(_EARLY * self.count, len(latents)) if chunk > _EARLY else 0
         starts = [*range(0, early, _EARLY), *range(early, len(latents), chunk)]
+        parts = (latents[start:stop] for start, stop in pairwise([*starts, len(latents)]))
+        return self.ahead(partial(generator.render, state, part) for part in parts)
+
+    def ahead(self, works: Iterable[Callable[[], _Done]]) -> Iterated[_Done, None, None]:
+        """Do work on the threads and yield what comes of it, in order.
+
+        Args:
+            works: Taken one by one: no more of them wait than are done side by side, and one.
+        """
+        coming: deque[Future[_Done]] = deque()
         try:
-            for start, stop in pairwise([*starts, len(latents)]):
-                part = latents[start:stop]
-                coming.append(self._pool.submit(generator.render, state, part))
+            for work in works:
+                coming.append(self._pool.submit(work))
                 if len(coming) > self.count:
                     yield coming.popleft().result()
             while coming:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn, Protocol, TypeVar, runtime_checkable
+from typing import Any, NoReturn, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -33,6 +33,8 @@ class GeneratorSpec:
     """Chunks of frames that are best drawn at the same time, each on a thread of its own."""
     hears: bool = False
     """Whether `drive` makes use of the loudness."""
+    follows: bool = False
+    """Whether it draws views of a video, each once: see `FollowingGenerator`."""
     reads: bool = False
     """Whether it has a motion extractor of its own, so that `read` works."""
 
@@ -80,6 +82,31 @@ class Generator(Protocol[State]):
     def render(self, state: State, latents: Latents) -> Frames:
         """Draw the view's crop once for every row of latents, as one batch."""
         ...
+
+
+class FollowingGenerator(Generator[State], Protocol[State]):
+    """A generator that draws the views of a video, a few after the other (`spec.follows`)."""
+
+    def encode(self, views: Sequence[View], after: State | None = None) -> State:
+        """Compute what depends on the views alone; `render` takes a row of latents for each view.
+
+        Args:
+            views: The next of one shot.
+            after: State of the views before these, or of the shot's first as a still.
+        """
+        ...
+
+
+def following(generator: Generator[Any]) -> FollowingGenerator[Any]:
+    """Return a generator as one that draws the views of a video.
+
+    Raises:
+        InputError: It draws stills only.
+    """
+    if not generator.spec.follows:
+        msg = f"{generator.spec.name} draws one still picture, no videos; use warp"
+        raise InputError(msg)
+    return cast("FollowingGenerator[Any]", generator)
 
 
 def only(views: Sequence[View], name: str) -> View:

@@ -21,8 +21,13 @@ from speech2face.generators.registry import create, full_name, weights_of
 from speech2face.jobs.avatar import Avatar, Parts
 from speech2face.jobs.calibrate import ensure_calibrated
 from speech2face.jobs.clip import Clip, Progress, Report, silent
+from speech2face.jobs.dub.frames import Dubbed
+from speech2face.jobs.dub.job import DubJob, check_dub, run_dub
+from speech2face.jobs.dub.settings import DubSettings
 from speech2face.jobs.preflight import Job, check, read_portrait
 from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar
+from speech2face.jobs.reenact.job import ReenactJob, check_reenact, run_reenact
+from speech2face.jobs.reenact.settings import ReenactSettings
 from speech2face.jobs.settings import Settings
 from speech2face.media.inputs import Opened, Readable
 from speech2face.media.sound.audio import read_speech
@@ -172,6 +177,81 @@ class Speech2Face:
             )
             _write(clip, job, job.output, beside)
         return clip
+
+    @typed
+    def dub(
+        self,
+        video: Readable,
+        audio: Readable | Sound,
+        output: str | Path | None = None,
+        *,
+        settings: DubSettings | None = None,
+        overwrite: bool = False,
+        progress: Report | None = None,
+    ) -> Dubbed:
+        """Make the person of a video say another sound; all but the mouth stays.
+
+        Args:
+            video: A file, bytes or a stream.
+            audio: As in `animate`.
+            output: Where to write the video; None: only hand out the frames.
+            settings: How to dub.
+            overwrite: Replace an output that exists.
+            progress: Called whenever a piece of work has ended.
+
+        Returns:
+            The dubbed video: iterate over it for RGB frames. With an `output` it has been written.
+
+        Raises:
+            Speech2FaceError: An input, the output or the installation cannot be used.
+        """  # noqa: DOC502 the parts raise it
+        target = None if output is None else Path(output)
+        job = check_dub(video, audio, target, settings or DubSettings(), overwrite=overwrite)
+        return self.run_dub(job, progress)
+
+    def run_dub(self, job: DubJob, progress: Report | None = None) -> Dubbed:
+        """Dub a video whose inputs have been checked."""
+        return run_dub(job, self.parts(job.settings.shared()), progress or silent)
+
+    @typed
+    def reenact(
+        self,
+        portrait: Readable,
+        driving: Readable,
+        output: str | Path | None = None,
+        *,
+        audio: Readable | Sound | None = None,
+        settings: ReenactSettings | None = None,
+        overwrite: bool = False,
+        progress: Report | None = None,
+    ) -> Clip:
+        """Make a portrait move as the person in a video does.
+
+        Args:
+            portrait: A picture with a face: a file, bytes or a stream.
+            driving: A video of a face, likewise.
+            output: Where to write the video; None: only hand out the frames.
+            audio: Moves the lips and is heard, instead of the driver's lips and sound.
+            settings: What moves, and how.
+            overwrite: Replace an output that exists.
+            progress: Called whenever a piece of work has ended.
+
+        Returns:
+            The clip: iterate over it for RGB frames. With an `output` it has been written.
+
+        Raises:
+            Speech2FaceError: An input, the output or the installation cannot be used.
+        """  # noqa: DOC502 the parts raise it
+        target = None if output is None else Path(output)
+        settings = settings or ReenactSettings()
+        job = check_reenact(portrait, driving, target, settings, audio=audio, overwrite=overwrite)
+        return self.run_reenact(job, progress)
+
+    def run_reenact(self, job: ReenactJob, progress: Report | None = None) -> Clip:
+        """Move a portrait as a video does; the inputs have been checked."""
+        shared, report = job.settings.shared(job.driving.fps), progress or silent
+        avatar = self._avatar(job.image, shared, report)
+        return run_reenact(job, avatar, self.parts(shared), report)
 
     def prepare(self, job: Job, progress: Report | None = None) -> Clip:
         """Find the face, hear the speech and plan the motion: all that comes before the frames."""

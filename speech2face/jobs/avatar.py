@@ -25,9 +25,11 @@ from speech2face.jobs.settings import Settings
 from speech2face.media.inputs import Readable
 from speech2face.media.sound.audio import Samples, open_sound
 from speech2face.media.sound.sound import Sound
+from speech2face.motion.motion import Motion
 from speech2face.session import Cast, Piece, Session
 from speech2face.signals import resample
 from speech2face.stages.landmarks2latents import landmarks2latents
+from speech2face.stages.loudness import loudness_of
 from speech2face.stages.speech2landmarks import Speech2Landmarks
 from speech2face.timing import MOTION_FPS, MOTION_SAMPLES, frames_for
 from speech2face.types import LandmarkTrack, LatentTrack, Speech
@@ -153,6 +155,28 @@ class Avatar:
         frames = frames_for(duration, settings.rate)
         latents = at_rate(latents, settings, min(frames, settings.preview or frames))
         parts = self._parts
+        return Clip(
+            self.view, self._state, latents, parts.generator, parts.drawers, settings, report
+        )
+
+    def moved(
+        self, motion: Motion, speech: Speech | None, settings: Settings, report: Report = silent
+    ) -> Clip:
+        """Return the clip of a motion that is known; its rate is the clip's.
+
+        Args:
+            motion: A row for each frame.
+            speech: What is heard meanwhile; None is silence.
+            settings: How frames are shown and drawn; the generator stays the avatar's.
+            report: Called whenever frames have been drawn.
+        """
+        parts = self._parts
+        heard = speech if parts.generator.spec.hears else None
+        levels = None if heard is None else loudness_of(heard, len(motion), motion.fps)
+        latents = LatentTrack(
+            values=parts.generator.drive(self._state, motion, levels),
+            space=parts.generator.spec.name, fps=motion.fps,
+        )  # fmt: skip
         return Clip(
             self.view, self._state, latents, parts.generator, parts.drawers, settings, report
         )

@@ -70,7 +70,9 @@ def check_live(
     registry.require(settings.generator)
     path = None
     if isinstance(output, Path):
-        output, path = check_video(output, portrait, STANDARD_INPUT, settings, overwrite=overwrite)
+        output, path = check_video(
+            output, portrait, STANDARD_INPUT, settings.files, overwrite=overwrite
+        )
     if settings.audio_track not in {None, 1}:
         msg = (
             f"the sound track {settings.audio_track} was asked for, sound that arrives has one; "

@@ -2,6 +2,7 @@
 
 import shutil
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -82,7 +83,7 @@ def check(
     registry.require(generator)
     pose, sidecar = settings.resolve().pose, None
     if output is not None:
-        output, sidecar = check_video(output, portrait, audio, settings, overwrite=overwrite)
+        output, sidecar = check_video(output, portrait, audio, settings.files, overwrite=overwrite)
     seen = open_input(portrait, "portrait")
     sound = open_audio(audio, settings)
     if isinstance(pose, Path):
@@ -100,7 +101,7 @@ def check(
         )
         raise InputError(msg)
     if output is not None:
-        _require_space(output, duration)
+        require_space(output, duration)
     image = read_portrait(seen, settings)
     return Job(
         portrait=seen, image=image, audio=sound, duration=duration, output=output,
@@ -109,16 +110,16 @@ def check(
 
 
 def check_video(
-    output: Path, portrait: Readable, audio: Readable | Sound, settings: Settings, *,
+    output: Path, picture: Readable, audio: Readable | Sound, files: Iterable[object], *,
     overwrite: bool,
 ) -> tuple[Path, Path]:  # fmt: skip
     """Check where a video and its sidecar go: over no input, and over nothing else unasked.
 
     Args:
         output: A file, or a folder for which a name is made from the inputs.
-        portrait: The picture.
-        audio: The sound; "-" where it is still to come.
-        settings: The files that they name are inputs too.
+        picture: The portrait, or the video.
+        audio: The sound, or the driving video; "-" where it is still to come.
+        files: All else that is read; what is no path is passed over.
         overwrite: Replace what exists.
 
     Returns:
@@ -128,8 +129,8 @@ def check_video(
         InputError: One of them is an input.
         OutputError: One of them exists, or cannot be written.
     """  # noqa: DOC502 those below raise them
-    inputs = [portrait, audio, *settings.files]
-    video = named(output, _name_of(portrait), _name_of(audio))
+    inputs = [picture, audio, *files]
+    video = named(output, name_of(picture), name_of(audio))
     check_outputs(video, inputs=inputs, overwrite=overwrite)
     require_mp4_name(video)
     return video, sidecar_path(video, inputs=inputs, overwrite=overwrite)
@@ -167,14 +168,14 @@ def named(output: Path, *inputs: Path) -> Path:
     return output
 
 
-def _name_of(given: Readable | Sound) -> Path:
+def name_of(given: Readable | Sound) -> Path:
     """Return a file name to call an output after."""
     if isinstance(given, Sound):
         given = given.source.path or Path(given.source.name)
     return Path(given) if isinstance(given, str | Path) and str(given) != "-" else Path("input")
 
 
-def _require_space(output: Path, duration: Fraction) -> None:
+def require_space(output: Path, duration: Fraction) -> None:
     """Make sure that the disk can take the video.
 
     Raises:

@@ -31,6 +31,14 @@ SYNTHETIC_TAGS = {
 }
 """Tags of a video whose every frame was generated (a portrait that speaks)."""
 
+COMPOSITE_TAGS = {
+    "comment": "A real video altered by AI: the mouth was made with speech2face",
+    "digitalSourceType": (
+        "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+    ),
+}
+"""Tags of a video that was filmed, and in which a part of the picture was generated."""
+
 _MARK = "speech2face"
 """The key by which a sidecar is known as ours; its value is the version that wrote it."""
 

@@ -123,37 +123,15 @@ class Solve:
         """Fit the speech channels to movements from rest, given what emotion does to the lips."""
         rig, likeness = self.rig, self._likeness
         strained = strain(likeness.normalized)
-        channels = [
-            i for i, name in enumerate(rig.names) if name.startswith(_MOUTH_CHANNELS)
-        ]  # fmt: skip
-        wanted = (likeness.rest + articulate(offsets, strained) - likeness.normalized).astype(
-            np.float64
-        )
-        effect = landmarks.from_mesh(rig.deltas).astype(np.float64) / likeness.unit
-        price = _prices()
-        reach = (effect[channels] * price).reshape(len(channels), -1)
-        rare = [rig.names[channel].startswith(_RARE) for channel in channels]
-        hessian = reach @ reach.T + np.diag(np.where(rare, _RARE_RIDGE, _RIDGE))
-        linear = (wanted * price).reshape(len(wanted), -1) @ reach.T
-        # A smile may widen what speech narrows; what it parts speech must close.
-        gaps = _gaps(wanted) - emotion @ _gaps(effect)
-        for span, measure, weight in (
-            (gaps, _gaps, _GAP_WEIGHT), (_widths(wanted), _widths, _WIDTH_WEIGHT),
-        ):  # fmt: skip
-            span_reach = weight * measure(effect)[channels]
-            hessian = hessian + span_reach @ span_reach.T
-            linear = linear + weight * span @ span_reach.T
+        wanted = likeness.rest + articulate(offsets, strained) - likeness.normalized
         # Lips that the portrait holds apart may close: that far, opening channels may go below 0.
         opens = np.isin(rig.names, OPENING_CHANNELS)
-        low = np.where(opens, -likeness.opening, 0.0)[channels]
+        low = np.where(opens, -likeness.opening, 0.0)
         # What emotion opens speech may close again.
-        low = low - np.maximum(np.where(opens, emotion, 0.0), 0.0)[:, channels]
-        result = np.zeros((len(wanted), len(rig.names)))
-        puckers = np.array([rig.names[channel] == "mouthPucker" for channel in channels])
-        pucker = _HIGHEST + (_STRAINED_PUCKER - _HIGHEST) * strained
-        high = np.where(puckers, pucker, _HIGHEST)
-        result[:, channels] = bounded_least_squares(hessian, linear, low, high)
-        return result
+        low = low - np.maximum(np.where(opens, emotion, 0.0), 0.0)
+        return fit_lips(
+            rig, wanted, likeness.unit, emotion=emotion, low=low, high=highest(rig, strained)
+        )
 
     def _add(
         self,
@@ -181,6 +159,63 @@ class Solve:
             wide = rig.index(name.replace("Blink", "Wide"))
             squint = rig.index(name.replace("Blink", "Squint"))
             weights[:, [wide, squint]] *= (1 - controls.blink[:, column])[:, None]
+
+
+def speech_channels(rig: Rig) -> list[int]:
+    """Return the channels that speech may move."""
+    return [i for i, name in enumerate(rig.names) if name.startswith(_MOUTH_CHANNELS)]
+
+
+def highest(rig: Rig, strained: float = 0.0) -> Float[np.ndarray, " channels"]:
+    """Return the upper bound of every weight; `strained` as in `articulate`."""
+    high = np.full(len(rig.names), _HIGHEST)
+    high[rig.index("mouthPucker")] = _HIGHEST + (_STRAINED_PUCKER - _HIGHEST) * strained
+    return high
+
+
+def fit_lips(
+    rig: Rig,
+    wanted: Float[np.ndarray, "frames 70 3"],
+    unit: float,
+    *,
+    emotion: Float[np.ndarray, "frames channels"],
+    low: Float[np.ndarray, "*lows channels"],
+    high: Float[np.ndarray, "*highs channels"],
+) -> Float[np.ndarray, "frames channels"]:
+    """Fit the channels that speech moves to movements of landmarks; rows are independent.
+
+    Args:
+        rig: Whose channels.
+        wanted: Movements of normalized landmarks.
+        unit: The unit of these landmarks in the rig's (`Likeness.unit`).
+        emotion: Weights that are added to the result: what they part it closes.
+        low: Least weight of every channel, of all rows or a row each.
+        high: Largest weight, likewise.
+
+    Returns:
+        Weights; those of channels that speech does not move are 0.
+    """
+    channels = speech_channels(rig)
+    wanted = wanted.astype(np.float64)
+    effect = landmarks.from_mesh(rig.deltas).astype(np.float64) / unit
+    price = _prices()
+    reach = (effect[channels] * price).reshape(len(channels), -1)
+    rare = [rig.names[channel].startswith(_RARE) for channel in channels]
+    hessian = reach @ reach.T + np.diag(np.where(rare, _RARE_RIDGE, _RIDGE))
+    linear = (wanted * price).reshape(len(wanted), -1) @ reach.T
+    # A smile may widen what speech narrows; what it parts speech must close.
+    gaps = _gaps(wanted) - emotion @ _gaps(effect)
+    for span, measure, weight in (
+        (gaps, _gaps, _GAP_WEIGHT), (_widths(wanted), _widths, _WIDTH_WEIGHT),
+    ):  # fmt: skip
+        span_reach = weight * measure(effect)[channels]
+        hessian = hessian + span_reach @ span_reach.T
+        linear = linear + weight * span @ span_reach.T
+    result = np.zeros((len(wanted), len(rig.names)))
+    result[:, channels] = bounded_least_squares(
+        hessian, linear, low[..., channels], high[..., channels]
+    )
+    return result
 
 
 def _gaps(points: Float[np.ndarray, "some 70 3"]) -> Float[np.ndarray, "some gaps"]:

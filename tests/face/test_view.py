@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from speech2face.errors import InputError, NoFaceError, Speech2FaceWarning
-from speech2face.face.choose import _check, _choose, _no_face_message, prepare_view
+from speech2face.face.choose import _check, _chosen, _no_face_message, prepare_view
 from speech2face.face.normalize import Head
 from speech2face.face.paste import PasteBack
 from speech2face.face.rig import load_rig
@@ -28,7 +28,7 @@ def test_the_largest_face_is_taken_and_the_others_are_named() -> None:
     faces = [face(500, scale=120), face(150), face(800, scale=60)]
 
     with pytest.warns(Speech2FaceWarning, match=r"shows 3 faces \(1: x \d+-\d+, y .*3: x "):
-        assert _choose(faces, "largest") is faces[0]
+        assert _chosen(faces, "largest") is faces[0]
 
 
 @pytest.mark.filterwarnings("error")
@@ -39,13 +39,13 @@ def test_the_largest_face_is_taken_and_the_others_are_named() -> None:
 def test_a_face_is_chosen_by_side_number_or_pixel(select: str, index: int) -> None:
     faces = [face(500, scale=120), face(150), face(800, scale=60)]
 
-    assert _choose(faces, select) is faces[index]
+    assert _chosen(faces, select) is faces[index]
 
 
 @pytest.mark.parametrize("select", ["0", "4", "1.5", "-1", "5,5", "nearest", "1,2,3", ""])
 def test_a_choice_that_names_no_face_is_refused_with_the_list(select: str) -> None:
     with pytest.raises(InputError, match="its faces are 1: x"):
-        _choose([face(500), face(150)], select)
+        _chosen([face(500), face(150)], select)
 
 
 def test_a_small_face_is_warned_of_and_a_tiny_one_refused() -> None:

@@ -30,7 +30,7 @@ class WarpGenerator:
         self.rig: Rig = shipped_rig()
         self.spec = GeneratorSpec(
             name="warp", latent_size=len(self.rig.names) + BESIDE_WEIGHTS,
-            side_by_side=side_by_side(device),
+            side_by_side=side_by_side(device), follows=True,
         )  # fmt: skip
 
     def encode(self, views: Sequence[View], after: WarpState | None = None) -> WarpState:

@@ -11,6 +11,7 @@ and not darker; it takes the rate as a float, and repeats the last frame at the 
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -144,7 +145,11 @@ class VideoReader:
         return self.info.frames
 
     def __iter__(self) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-        """Yield the frames, upright, sRGB; each is an array of its own.
+        """Yield the frames from the start; see `since`."""
+        return self.since(0)
+
+    def since(self, first: int) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+        """Yield the frames from a number on, upright, sRGB; each is an array of its own.
 
         Raises:
             MediaError: The video cannot be decoded.
@@ -153,7 +158,9 @@ class VideoReader:
             with demuxed(self.source) as container:
                 stream = picture_of(container)
                 upright = Upright(stream, self.size)
-                for frame, times in self._scheduled(container, stream):
+                if first:
+                    self._seek(container, stream, first)
+                for frame, times in self._scheduled(container, stream, first):
                     pixels = upright(frame)
                     for repeated in range(times):
                         yield pixels.copy() if repeated else pixels
@@ -161,14 +168,29 @@ class VideoReader:
             msg = f"could not decode {self.source} to its end ({error}); export it again"
             raise MediaError(msg) from error
 
+    def _seek(self, container: InputContainer, stream: VideoStream, first: int) -> None:
+        """Go to the last key frame before a frame; where that cannot be, all are decoded."""
+        base = stream.time_base
+        if base is None:
+            return
+        seconds = (start_of(container, stream) or Fraction(0)) + (first - 1) / self.fps
+        with suppress(av.error.FFmpegError):
+            container.seek(math.floor(seconds / base), stream=stream)
+
     def _scheduled(
-        self, container: InputContainer, stream: VideoStream
+        self, container: InputContainer, stream: VideoStream, first: int
     ) -> Iterator[tuple[VideoFrame, int]]:
-        """Yield each frame with the number of times it is shown, as ffmpeg's filter `fps` does."""
+        """Yield each frame with the number of times it is shown, as ffmpeg's filter `fps` does.
+
+        Args:
+            container: The video, at or before the first frame that is wanted.
+            stream: Its picture.
+            first: Number of that frame; a clock is needed for others than 0.
+        """
         start = start_of(container, stream) or Fraction(0)
         base = stream.time_base or 1 / self.fps
         held: VideoFrame | None = None
-        slot, held_end = 0, Fraction(0)
+        slot, held_end = first, Fraction(0)
         for number, frame in enumerate(_frames(container, stream)):
             seconds = number / self.fps if frame.pts is None else frame.pts * base - start
             begins = max(slot, _nearest(seconds * self.fps))
@@ -179,7 +201,7 @@ class VideoReader:
             held, held_end = frame, seconds + length
         if held is not None:
             last = _nearest(held_end * self.fps)
-            yield held, max(last - slot, 1 if slot == 0 else 0)
+            yield held, max(last - slot, 1 if slot == first == 0 else 0)
 
 
 def picture_of(container: InputContainer) -> VideoStream:

@@ -1,0 +1,1 @@
+"""Dubbing: a video and another sound become that video saying that sound."""

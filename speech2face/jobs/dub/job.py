@@ -1,0 +1,206 @@
+"""The whole job: a video and another sound become that video saying that sound."""
+
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from speech2face.controls.keyframes import sample
+from speech2face.controls.prosody import analyse
+from speech2face.errors import InputError, NoFaceError
+from speech2face.face.rig import shipped_rig
+from speech2face.generators.base import following
+from speech2face.jobs.avatar import Parts
+from speech2face.jobs.clip import Progress, Report
+from speech2face.jobs.dub.frames import Dubbed, Footage
+from speech2face.jobs.dub.mouth import NewMouth, OwnMouths, Said, say, speaking
+from speech2face.jobs.dub.settings import DubSettings
+from speech2face.jobs.preflight import check_video, open_audio, require_space
+from speech2face.jobs.provenance import COMPOSITE_TAGS, sidecar
+from speech2face.media.inputs import Readable
+from speech2face.media.sound.audio import open_sound
+from speech2face.media.sound.framed import FramedSound, Under
+from speech2face.media.sound.sound import Sound
+from speech2face.media.video.encode import VideoWriter, require_encoders
+from speech2face.media.video.video import VideoReader
+from speech2face.sources.part import exact, part_of
+from speech2face.sources.playing import Excerpt, Played, play
+from speech2face.sources.tracks import FaceTrack, track_face
+from speech2face.sources.views import lay_squares
+
+_LARGEST = 768
+"""Pixels of the square unless more are asked for."""
+_WEIGHTS = ("rig", "mouth", "speech2landmarks", "tracker")
+_MIXED_MODES = ("freeze", "cut")
+"""Ways to play the video in which its own sound runs along with its picture."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DubJob:
+    """One video to dub; its inputs have been probed and its output can be written."""
+
+    video: VideoReader
+    audio: Sound
+    duration: Fraction
+    """Seconds of the sound."""
+    under: Sound | None
+    """The video's own sound, where it is mixed under the new one."""
+    output: Path | None
+    """Where the video goes; None: frames are only handed out."""
+    sidecar: Path | None
+    overwrite: bool
+    settings: DubSettings
+
+
+def check_dub(
+    video: Readable,
+    audio: Readable | Sound,
+    output: Path | None,
+    settings: DubSettings,
+    *,
+    overwrite: bool = False,
+) -> DubJob:
+    """Make sure of everything that needs no model: inputs, encoders, output, disk.
+
+    Raises:
+        InputError: An input cannot be used, or the output is one of them.
+    """
+    path = None
+    if output is not None:
+        output, path = check_video(output, video, audio, settings.files, overwrite=overwrite)
+    require_encoders()
+    reader = VideoReader(video)
+    shared = settings.shared()
+    sound = open_audio(audio, shared)
+    under = None
+    if settings.mix_original is not None:
+        if settings.sync_mode not in _MIXED_MODES:
+            msg = (
+                f"the video's own sound cannot be mixed in with --sync-mode {settings.sync_mode}: "
+                f"its picture jumps or changes speed; choose {' or '.join(_MIXED_MODES)}"
+            )
+            raise InputError(msg)
+        under = open_sound(reader.source)
+    duration = sound.duration
+    if settings.max_duration is not None and duration > settings.max_duration:
+        msg = (
+            f"{sound.name} lasts {float(duration):.1f} s, at most {settings.max_duration:g} s are "
+            "allowed; raise --max-duration or cut the sound"
+        )
+        raise InputError(msg)
+    part_of(settings.start, settings.end, reader.fps, reader.frames)
+    if output is not None:
+        require_space(output, max(duration, reader.info.duration))
+    return DubJob(
+        video=reader, audio=sound, duration=duration, under=under, output=output, sidecar=path,
+        overwrite=overwrite, settings=settings,
+    )  # fmt: skip
+
+
+def prepare_dub(job: DubJob, parts: Parts, report: Report) -> tuple[Dubbed, FramedSound | Sound]:
+    """Follow the face and hear the sound: all that comes before the frames.
+
+    Returns:
+        The frames, and their sound: the given one where it fits as it is.
+
+    Raises:
+        NoFaceError: No frame that is shown has the face in it.
+    """
+    settings, reader = job.settings, job.video
+    part = part_of(settings.start, settings.end, reader.fps, reader.frames)
+    video = Excerpt(reader=reader, part=part)
+    played = play(settings.sync_mode, len(video.part), video.fps, job.duration)
+    needed = int(played.frames.max()) + 1
+    track = _tracked(video, needed, settings, parts, report)
+    if len(track) < needed:  # rates that vary, and damaged ends
+        played = play(settings.sync_mode, len(track), video.fps, job.duration)
+    if settings.preview is not None:
+        played = replace(played, frames=played.frames[: settings.preview])
+    rig = shipped_rig()
+    own = OwnMouths(track, rig, video.fps)
+    if not own.share[played.frames].any():
+        raise NoFaceError(_no_face(job, track))
+    said = _said(job, parts, own.rest, len(played.frames), report)
+    footage = Footage(video=video, track=track, squares=lay_squares(track, settings.size, _LARGEST))
+    mouth = NewMouth(own, said, rig)
+    dubbed = Dubbed(footage, played, mouth, following(parts.generator), parts.drawers, report)
+    return dubbed, _sound(job, played, video.fps)
+
+
+def run_dub(job: DubJob, parts: Parts, report: Report) -> Dubbed:
+    """Do a job whose inputs have been checked; its video is written if it names an output."""
+    dubbed, sound = prepare_dub(job, parts, report)
+    if job.output is None:
+        return dubbed
+    assert job.sidecar is not None  # noqa: S101 where there is an output, there is one
+    own = job.settings.speech2landmarks
+    beside = sidecar(
+        job.output,
+        settings=asdict(job.settings),
+        inputs={"video": job.video.source, "audio": job.audio.source}
+        | ({"speech2landmarks": own} if own else {}),
+        weights=[name for name in _WEIGHTS if not (own and name == "speech2landmarks")],
+        path=job.sidecar,
+    )
+    heard = sound if isinstance(sound, Sound) else sound.format
+    with VideoWriter(
+        job.output, size=dubbed.size, fps=dubbed.fps, sound=heard, overwrite=job.overwrite,
+        tags=COMPOSITE_TAGS, beside=beside,
+    ) as video:  # fmt: skip
+        for number, frame in enumerate(dubbed):
+            if isinstance(sound, FramedSound):
+                video.write_sound(sound.of_frame(number))
+            video.write(frame)
+    return dubbed
+
+
+def _tracked(
+    video: Excerpt, needed: int, settings: DubSettings, parts: Parts, report: Report
+) -> FaceTrack:
+    def ended(done: int) -> None:
+        report(Progress(stage="track", done=done, total=needed))
+
+    frames = islice(video.since(0), needed)
+    return track_face(frames, parts.tracker, settings.face_select, ended)
+
+
+def _no_face(job: DubJob, track: FaceTrack) -> str:
+    which = "" if job.settings.face_select == "largest" else f" {job.settings.face_select!r}"
+    why = "it is turned away in all of them" if track.seen.any() else "none was found"
+    return (
+        f"no frame of {job.video.source} shows a face{which} that could speak ({why} of "
+        f"{len(track)} frames); expected one seen from the front, 48 px or more between the eyes; "
+        "choose another video, part or --face-select"
+    )
+
+
+def _said(
+    job: DubJob, parts: Parts, rest: Float[np.ndarray, "70 3"], frames: int, report: Report
+) -> Said:
+    """Hear the sound: what a face with this mouth at rest does in each frame that is shown."""
+    settings, fps = job.settings, job.video.fps
+    speech = job.audio.speech()
+    report(Progress(stage="sound", done=1, total=1))
+    heard = parts.speech2landmarks(speech, rest)
+    report(Progress(stage="landmarks", done=1, total=1))
+    seconds = np.arange(len(heard)) / float(heard.fps)
+    emotion = sample(settings.controls.resolve().emotion, seconds).astype(np.float32)
+    speaks = np.ones(frames)
+    if settings.keep_mouth_when_silent:
+        speaks = speaking(analyse(speech), frames, fps)
+    return say(heard, rest, emotion, speaks, fps, settings.strength)
+
+
+def _sound(job: DubJob, played: Played, fps: Fraction) -> FramedSound | Sound:
+    """Return the sound of the frames that are shown."""
+    length = len(played.frames) / fps
+    if job.under is None and job.duration > length - 1 / fps:
+        return job.audio if job.duration <= length else job.audio.first(length)
+    under = None
+    if job.under is not None:
+        gain = 10 ** ((job.settings.mix_original or 0) / 20)
+        under = Under(sound=job.under, start=exact(job.settings.start), gain=gain)
+    return FramedSound(job.audio, fps, seconds=min(job.duration, length), under=under)

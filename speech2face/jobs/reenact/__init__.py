@@ -1,0 +1,1 @@
+"""Reenactment: a portrait moves as a person in a video does."""

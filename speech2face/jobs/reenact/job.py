@@ -1,0 +1,205 @@
+"""The whole job: a portrait and a driving video become a video of the portrait moving likewise."""
+
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from speech2face.controls.head_room import HeadRoom
+from speech2face.errors import MediaError, NoFaceError
+from speech2face.face.rig import shipped_rig
+from speech2face.face.view import View
+from speech2face.generators import registry
+from speech2face.jobs.avatar import Avatar, Parts
+from speech2face.jobs.avatar import scaled as strengthened
+from speech2face.jobs.clip import Clip, Progress, Report
+from speech2face.jobs.preflight import check_video, open_audio, read_portrait, require_space
+from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar
+from speech2face.jobs.reenact.settings import ReenactSettings
+from speech2face.media.inputs import Opened, Readable, open_input
+from speech2face.media.sound.audio import open_sound
+from speech2face.media.sound.framed import FramedSound
+from speech2face.media.sound.sound import Sound
+from speech2face.media.video.encode import VideoWriter, require_encoders
+from speech2face.media.video.video import VideoReader
+from speech2face.motion.motion import Motion
+from speech2face.motion.regions import scaled, with_lips_of
+from speech2face.motion.solve import Solve
+from speech2face.motion.transfer import Driver, bridged, transferred
+from speech2face.regions import parse_regions
+from speech2face.signals import resample
+from speech2face.sources.part import exact, part_of
+from speech2face.sources.playing import Excerpt, play
+from speech2face.sources.tracks import FaceTrack, track_face
+from speech2face.types import ControlTrack, Speech, cut
+
+_LEAST_SEEN = 0.5
+"""Share of the frames that must show the face."""
+_ROOM = HeadRoom(low=(-25.0, -18.0, -18.0), high=(25.0, 18.0, 18.0))
+"""How far a head may be led: beyond it pictures tear."""
+_WEIGHTS = ("rig", "tracker")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReenactJob:
+    """One portrait to move; its inputs have been probed and its output can be written."""
+
+    portrait: Opened
+    image: UInt8[np.ndarray, "height width 3"]
+    """The portrait's picture, upright, sRGB."""
+    driving: VideoReader
+    audio: Sound | None
+    """The sound that moves the lips; None: they are the driver's."""
+    sound: Sound | None
+    """The sound of the result; None: there is none."""
+    output: Path | None
+    """Where the video goes; None: frames are only handed out."""
+    sidecar: Path | None
+    overwrite: bool
+    settings: ReenactSettings
+
+
+def check_reenact(
+    portrait: Readable,
+    driving: Readable,
+    output: Path | None,
+    settings: ReenactSettings,
+    *,
+    audio: Readable | Sound | None = None,
+    overwrite: bool = False,
+) -> ReenactJob:
+    """Make sure of everything that needs no model: generator, inputs, encoders, output, disk.
+
+    Raises:
+        InputError: An input cannot be used, or the output is one of them.
+    """  # noqa: DOC502 those below raise it
+    registry.require(settings.generator)
+    path = None
+    if output is not None:
+        files = [audio, *settings.files]
+        output, path = check_video(output, portrait, driving, files, overwrite=overwrite)
+    seen = open_input(portrait, "portrait")
+    reader = VideoReader(driving)
+    require_encoders()
+    part = part_of(settings.start, settings.end, reader.fps, reader.frames)
+    shared = settings.shared(reader.fps)
+    heard = None if audio is None else open_audio(audio, shared)
+    sound = heard or _own_sound(reader)
+    if output is not None:
+        require_space(output, heard.duration if heard else len(part) / reader.fps)
+    return ReenactJob(
+        portrait=seen, image=read_portrait(seen, shared), driving=reader, audio=heard,
+        sound=sound, output=output, sidecar=path, overwrite=overwrite, settings=settings,
+    )  # fmt: skip
+
+
+def _own_sound(reader: VideoReader) -> Sound | None:
+    """Return the sound of the driving video; None where it has none."""
+    try:
+        return open_sound(reader.source)
+    except MediaError:
+        return None
+
+
+def prepare_reenact(job: ReenactJob, avatar: Avatar, parts: Parts, report: Report) -> Clip:
+    """Follow the driving face and decide the motion; frames are drawn when they are asked for.
+
+    Raises:
+        NoFaceError: The driving video shows no face most of the time.
+    """  # noqa: DOC502 _track raises it
+    settings, reader = job.settings, job.driving
+    part = part_of(settings.start, settings.end, reader.fps, reader.frames)
+    video = Excerpt(reader=reader, part=part)
+    needed = len(part) if settings.preview is None else min(settings.preview, len(part))
+    track = _track(job, video, needed, parts, report)
+    driver = Driver(np.array(track.meshes[track.seen]))
+    anchor = driver.calmest()
+    if settings.anchor is not None:
+        frame = round(exact(settings.anchor - settings.start) * video.fps)
+        anchor = int(np.argmin(np.abs(np.flatnonzero(track.seen) - frame)))
+    motion = bridged(
+        transferred(driver, avatar.view, video.fps, anchor=anchor, absolute=settings.absolute),
+        track.seen,
+    )
+    names, strengths = shipped_rig().names, parse_regions(settings.regions)
+    speech: Speech | None = None
+    if job.audio is not None:
+        played = play("bounce", len(track), video.fps, job.audio.duration)
+        rows = played.frames[: settings.preview]
+        motion, speech = scaled(cut(motion, rows), names, strengths), job.audio.speech()
+        said = _said(speech, avatar.view, parts, settings)
+        lips = resample(said.weights, said.fps, video.fps, len(rows))
+        motion = with_lips_of(motion, Motion.of(lips, fps=video.fps), names)
+    else:
+        motion = scaled(motion, names, strengths)
+    if not settings.absolute:
+        motion = replace(motion, pose=_ROOM.hold(motion.pose).astype(np.float32))
+    report(Progress(stage="latents", done=1, total=1))
+    return avatar.moved(motion, speech, settings.shared(video.fps), report)
+
+
+def _track(job: ReenactJob, video: Excerpt, needed: int, parts: Parts, report: Report) -> FaceTrack:
+    """Follow the driving face.
+
+    Raises:
+        NoFaceError: It is not there most of the time.
+    """
+
+    def ended(done: int) -> None:
+        report(Progress(stage="track", done=done, total=needed))
+
+    frames = islice(video.since(0), needed)
+    track = track_face(frames, parts.tracker, job.settings.driving_face, ended)
+    if not track.seen.any() or track.seen.mean() < _LEAST_SEEN:
+        msg = (
+            f"only {int(track.seen.sum())} of {len(track)} frames of {video.reader.source} show "
+            "the driving face; expected a video of one head; choose another video, part or "
+            "--driving-face"
+        )
+        raise NoFaceError(msg)
+    return track
+
+
+def _said(speech: Speech, view: View, parts: Parts, settings: ReenactSettings) -> Motion:
+    """Return the motion of what a sound says, at 25 frames a second."""
+    rest = view.likeness.rest
+    track = parts.speech2landmarks(speech, rest)
+    track = strengthened(track, rest, settings.expression_scale)
+    return Solve(view)(track, ControlTrack.neutral(len(track), track.fps))
+
+
+def run_reenact(job: ReenactJob, avatar: Avatar, parts: Parts, report: Report) -> Clip:
+    """Do a job whose inputs have been checked; its video is written if it names an output."""
+    clip = prepare_reenact(job, avatar, parts, report)
+    if job.output is None:
+        return clip
+    assert job.sidecar is not None  # noqa: S101 where there is an output, there is one
+    settings, fps = job.settings, clip.latents.fps
+    own = settings.speech2landmarks
+    files = {"portrait": job.portrait, "driving": job.driving.source}
+    files |= {} if job.audio is None else {"audio": job.audio.source}
+    hears = job.audio is not None and not own
+    beside = sidecar(
+        job.output,
+        settings=asdict(settings) | {"generator": registry.full_name(settings.generator)},
+        inputs={**files} | ({"speech2landmarks": own} if own else {}),
+        weights=sorted({
+            *_WEIGHTS, *registry.weights_of(settings.generator),
+            *(["speech2landmarks"] if hears else []),
+        }),
+        path=job.sidecar,
+    )  # fmt: skip
+    start = exact(settings.start) if job.audio is None else Fraction(0)
+    sound = None if job.sound is None else FramedSound(job.sound, fps, start=start)
+    with VideoWriter(
+        job.output, size=clip.size, fps=fps, sound=sound and sound.format,
+        overwrite=job.overwrite, tags=SYNTHETIC_TAGS, beside=beside,
+    ) as video:  # fmt: skip
+        for number, frame in enumerate(clip):
+            if sound is not None:
+                video.write_sound(sound.of_frame(number))
+            video.write(frame)
+    return clip
