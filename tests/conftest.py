@@ -108,9 +108,9 @@ class Remembering:
         self._generator = generator
         self._states: dict[bytes, Any] = {}
 
-    def encode(self, views: Sequence[View], after: object = None) -> object:
+    def encode(self, views: Sequence[View], after: object = None, **more: object) -> object:
         if after is not None:
-            return self._generator.encode(views, after=after)  # type: ignore[call-arg]
+            return self._generator.encode(views, after=after, **more)  # type: ignore[call-arg]
         key = b"".join(view.crop.tobytes() + view.mesh.tobytes() for view in views)
         if key not in self._states:
             self._states[key] = self._generator.encode(views)

@@ -87,12 +87,15 @@ class Generator(Protocol[State]):
 class FollowingGenerator(Generator[State], Protocol[State]):
     """A generator that draws the views of a video, a few after the other (`spec.follows`)."""
 
-    def encode(self, views: Sequence[View], after: State | None = None) -> State:
+    def encode(
+        self, views: Sequence[View], after: State | None = None, mouths: Sequence[View] = ()
+    ) -> State:
         """Compute what depends on the views alone; `render` takes a row of latents for each view.
 
         Args:
-            views: The next of one shot.
+            views: The next of one shot; without `after` and `mouths` a single one is a still.
             after: State of the views before these, or of the shot's first as a still.
+            mouths: Views of the shot whose mouths are open, kept for the views after these too.
         """
         ...
 

@@ -11,6 +11,8 @@ from jaxtyping import Int, UInt8
 from speech2face.media.video.video import VideoReader
 from speech2face.timing import frames_for
 
+_SOON = 50
+"""Frames that are decoded and passed over sooner than a key frame is gone to."""
 _BACKWARDS_BYTES = 128_000_000
 """Frames that are held to be played backwards take no more."""
 
@@ -100,7 +102,7 @@ def in_order(video: Excerpt, numbers: Int[np.ndarray, " shown"]) -> Iterator[Ima
             yield from reversed(_span(video, range(int(numbers[stop - 1]), number + 1)))
             position, image, index = -1, None, stop
             continue
-        if image is None or number < position:
+        if image is None or not position <= number < position + _SOON:
             coming, position = video.since(number), number - 1
         while position < number:
             image, position = next(coming, None), position + 1

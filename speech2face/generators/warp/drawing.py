@@ -160,7 +160,13 @@ def _inside(
     grid = crop_grid(state.mouth.rigid_sources(points, pose, shift, travel), size)
     own = warp(state.picture.expand(len(shape), -1, -1, -1), grid, mode="bicubic")
     own_seen = warp(state.mouth_hole.expand(len(shape), -1, -1, -1), grid)
-    return interior.draw(slit, frame, own, own_seen)
+    donors = state.donors
+    if donors is None or state.skin is None:
+        return interior.draw(slit, frame, own, own_seen)
+    plane = points.place(donors.anchors(shape).expand(len(shape), -1, -1), pose, shift)
+    plane = plane[..., :2] - travel[:, None]
+    seen = donors.draw(state.mouth.above.pixels, plane, frame.gap, state.skin)
+    return interior.draw(slit, frame, own, own_seen, seen)
 
 
 def _lip_share(

@@ -33,20 +33,28 @@ class WarpGenerator:
             side_by_side=side_by_side(device), follows=True,
         )  # fmt: skip
 
-    def encode(self, views: Sequence[View], after: WarpState | None = None) -> WarpState:
+    def encode(
+        self,
+        views: Sequence[View],
+        after: WarpState | None = None,
+        mouths: Sequence[View] = (),
+    ) -> WarpState:
         """Lay out a still, or views of a video.
 
         Args:
-            views: One view is a still, unless `after` is given: then each is drawn once.
+            views: One view is a still, unless `after` or `mouths` are given: then each is drawn
+                once.
             after: State of the views before these in the same video: what they share with these is
                 not computed again.
+            mouths: Views of the video in which the mouth is open: what is seen in a mouth that
+                opens is taken from them. They are kept for the views that come after these.
 
         Raises:
             InputError: There are no views, or they differ in size.
         """  # noqa: DOC502 those below raise it
-        if len(views) == 1 and after is None:
+        if len(views) == 1 and after is None and not mouths:
             return of_still(views[0], self.rig, self.device)
-        return of_views(views, self.rig, self.device, after)
+        return of_views(views, self.rig, self.device, after, mouths)
 
     def drive(self, state: WarpState, motion: Motion, loudness: Loudness | None = None) -> Latents:
         """Lay the parts of the motion side by side: they are the latents."""

@@ -56,6 +56,8 @@ class MouthInterior:
         frame: "MouthFrame",
         own: Float[Tensor, "batch 3 height width"],
         own_seen: Float[Tensor, "batch 2 height width"],
+        seen: tuple[Float[Tensor, "batch 3 height width"], Float[Tensor, "batch 1 height width"]]
+        | None = None,
     ) -> Float[Tensor, "batch 3 height width"]:
         """Draw what is behind the lips over a rectangle of the crop.
 
@@ -64,6 +66,8 @@ class MouthInterior:
             frame: Where skull and jaw are in each frame.
             own: The resting picture moved with the skull alone.
             own_seen: Where that shows the inside of the mouth, with its edge, and surely; 0 to 1.
+            seen: The inside of another mouth of this person, and where it holds: it comes before
+                what is drawn, and before what the resting picture shows of a mouth less open.
         """
         picture = self.cavity.expand(len(slit.u), 3, *slit.u.shape[1:])
         for name in ("tongue", "lower", "upper"):
@@ -77,7 +81,10 @@ class MouthInterior:
         picture = picture * self._shadow(slit)
         # At rest the picture itself; once the lips part further, its teeth where it shows some.
         resting = (1 - (frame.gap - self.rest_gap) / _OPENED).clamp(0, 1)[:, None, None, None]
-        trust = resting * own_seen[:, :1] + (1 - resting) * self.own * own_seen[:, 1:]
+        if seen is None:
+            trust = resting * own_seen[:, :1] + (1 - resting) * self.own * own_seen[:, 1:]
+        else:
+            picture, trust = picture + (seen[0] - picture) * seen[1], resting * own_seen[:, :1]
         return picture * (1 - trust) + own * trust
 
     def _grid(self, name: str, frame: "MouthFrame") -> Float[Tensor, "batch height width 2"]:

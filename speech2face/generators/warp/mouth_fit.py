@@ -54,7 +54,7 @@ def fit_mouth(
     """
     tensors, _ = store.load("mouth")
     measured = _measure(rest)
-    skin = np.median(_colours(crop, pixels[_CHEEKS]), axis=0)
+    skin = skin_of(crop, pixels)
     chroma = float(np.clip(np.ptp(skin) / max(skin.max(), 1e-3) / _COLOURFUL, 0, 1))
     light = _light(crop, pixels, skin, measured.own)
     across = pixels[landmarks.UPPER_LIP_OUTER[[0, -1]]]
@@ -77,6 +77,13 @@ def fit_mouth(
         own=measured.own,
         rest_gap=measured.gap,
     )
+
+
+def skin_of(
+    crop: UInt8[np.ndarray, "size size 3"], pixels: Float[np.ndarray, "points 2"]
+) -> Float[np.ndarray, " 3"]:
+    """Return the colour of the skin beside the mouth, in [0, 1]; `pixels` are the mesh's."""
+    return np.median(_colours(crop, pixels[_CHEEKS]), axis=0)
 
 
 def fit_again(interior: MouthInterior, rest: Float[np.ndarray, "points 3"]) -> MouthInterior:

@@ -19,10 +19,11 @@ from speech2face.devices import to_tensor
 from speech2face.errors import InputError
 from speech2face.face.rig import Rig
 from speech2face.face.view import View
+from speech2face.generators.warp.donors import Donors, collect
 from speech2face.generators.warp.eyes import Eye, image_tensor, prepare_eyes
 from speech2face.generators.warp.fields import Patch, make_patches
 from speech2face.generators.warp.mouth import MouthInterior
-from speech2face.generators.warp.mouth_fit import fit_again, fit_mouth, paint_lips
+from speech2face.generators.warp.mouth_fit import fit_again, fit_mouth, paint_lips, skin_of
 from speech2face.generators.warp.openings import Opening, mouth_hole, mouth_opening
 from speech2face.motion.points import ControlPoints, control_points, same_points
 
@@ -61,12 +62,16 @@ class WarpState:
     """The views of a video, one for each row of latents; a still has none and is drawn for all."""
     references: "tuple[WarpState, ...]" = ()
     """Stills whose patches the views of this video share, the last used first."""
+    donors: Donors | None = None
+    """Open mouths of the same person, for what is to be seen in this one."""
+    skin: Float[np.ndarray, " 3"] | None = None
+    """Of a view: the colour of the skin beside the mouth."""
 
 
 class WarpView:
     """One view of a video, on the patches of a reference."""
 
-    def __init__(self, view: View, reference: WarpState) -> None:
+    def __init__(self, view: View, reference: WarpState, donors: Donors | None) -> None:
         """Measure where the view has the reference's control points."""
         device, points = reference.picture.device, same_points(view, reference.points)
         away = to_tensor(points.pixels - reference.points.pixels, device)[None]
@@ -75,7 +80,8 @@ class WarpView:
         self.state = replace(
             reference, picture=image_tensor(view.crop, device), points=points,
             mouth=replace(reference.mouth, away=away), interior=interior,
-            lips=_painted(view, interior, hole, device), mouth_hole=hole,
+            lips=_painted(view, interior, hole, device), mouth_hole=hole, donors=donors,
+            skin=None if donors is None else skin_of(view.crop, view.mesh[:, :2]),
         )  # fmt: skip
         """As of a still, but for the eyes, which are the reference's."""
         self.away, self._view = away, view
@@ -123,14 +129,26 @@ def of_still(view: View, rig: Rig, device: torch.device) -> WarpState:
 
 @torch.inference_mode()
 def of_views(
-    views: Sequence[View], rig: Rig, device: torch.device, after: WarpState | None
+    views: Sequence[View],
+    rig: Rig,
+    device: torch.device,
+    after: WarpState | None,
+    mouths: Sequence[View],
 ) -> WarpState:
-    """Lay out views of one head; `after` is the state of the views before these.
+    """Lay out views of one head.
+
+    Args:
+        views: The views.
+        rig: How they move.
+        device: Where they are drawn.
+        after: State of the views before these.
+        mouths: Views of the same head with open mouths; without any those of `after` go on.
 
     Raises:
         InputError: Views differ in size.
     """
     references = list(after.references or (after,)) if after else []
+    donors = collect(mouths, device) if mouths else after and after.donors
     drawn: list[WarpView] = []
     for view in views:
         nearest = min(references, key=lambda one: _turn(one, view), default=None)
@@ -144,8 +162,8 @@ def of_views(
             raise InputError(msg)
         known = [one for one in references if one is not nearest]
         references = [nearest, *known[: _REFERENCES - 1]]
-        drawn.append(WarpView(view, nearest))
-    return replace(references[0], views=tuple(drawn), references=tuple(references))
+        drawn.append(WarpView(view, nearest, donors))
+    return replace(references[0], views=tuple(drawn), references=tuple(references), donors=donors)
 
 
 def _turn(reference: WarpState, view: View) -> float:

@@ -93,9 +93,23 @@ class Dubbed:
                 yield partial(list, [one.image for one in chunk])
                 continue
             if state is None or chunk[0].shot != shot:
-                state, shot = self._generator.encode(views[:1]), chunk[0].shot
-            state = self._generator.encode(views, after=state)
+                shot, mouths = chunk[0].shot, self._open_mouths(chunk[0].shot)
+                state = self._generator.encode(views[:1])
+                state = self._generator.encode(views, after=state, mouths=mouths)
+            else:
+                state = self._generator.encode(views, after=state)
             yield partial(self._draw, chunk, state)
+
+    def _open_mouths(self, shot: int) -> list[View]:
+        """Cut the views of a shot that show best what is in its mouth."""
+        footage = self._footage
+        rows = (footage.track.shots == shot) & footage.track.seen
+        numbers = self._mouth.own.open(np.flatnonzero(rows), footage.track)
+        images = in_order(footage.video, numbers)
+        return [
+            footage.squares.view(number, image, footage.track)
+            for number, image in zip(numbers.tolist(), images, strict=False)
+        ]
 
     def _draw(self, chunk: list[_Shown], state: object) -> list[Image]:
         rows = np.array([one.weights for one in chunk if one.weights is not None])

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from speech2face import landmarks
 from speech2face.controls.prosody import Prosody
+from speech2face.face.normalize import pose_of
 from speech2face.face.rig import Rig
 from speech2face.landmarks import LANDMARKS
 from speech2face.motion.expressions import expression_weights
@@ -25,6 +28,8 @@ _FADE = 0.12
 _PAUSE = (0.25, 0.2)
 """Seconds of silence around a pause that still belong to the words, and in which the frame's own
 mouth takes over."""
+_OPEN = (0.05, 0.08, 0.11, 0.15, 0.2, 0.3, 0.5)
+"""Gaps of the lips (eye distances): between each two of them one frame shows the mouth's inside."""
 _EVERY = 5
 """Of so many frames one says what the mouth is like at rest."""
 
@@ -68,13 +73,36 @@ class OwnMouths:
         unit = float(np.median(self._unit[numbers]))
         return Mouths(own=self._own[numbers], rest=self._rest[numbers], unit=unit)
 
+    def open(self, numbers: Int[np.ndarray, " some"], track: FaceTrack) -> Int[np.ndarray, " few"]:
+        """Choose a few frames that show the inside of the mouth, differently far open, in order.
+
+        Args:
+            numbers: Of the frames to choose from, those of one shot.
+            track: Where the face is.
+        """
+        numbers = numbers[self.share[numbers] == 1]
+        if not len(numbers):
+            return numbers
+        gaps = landmarks.mouth_opening(self._own[numbers])
+        poses = np.stack([pose_of(mesh) for mesh in track.meshes[numbers]])
+        # Frontal views serve all others, and a mouth that stands still is sharp.
+        turned_away = np.abs(poses[:, :2] - np.median(poses[:, :2], axis=0)).sum(1)
+        moving = np.abs(np.gradient(gaps)) if len(gaps) > 1 else np.zeros(1)
+        price = turned_away / 10 + moving / 0.02
+        chosen: list[int] = []
+        for low, high in pairwise(_OPEN):
+            inside = np.flatnonzero((gaps >= low) & (gaps < high))
+            if len(inside):
+                chosen.append(int(numbers[inside[np.argmin(price[inside])]]))
+        return np.array(sorted(chosen), np.int64)
+
 
 class NewMouth:
     """Gives the motion of any shown frames from what is said and what the video's frames show."""
 
     def __init__(self, own: OwnMouths, said: Said, rig: Rig) -> None:
         """Take both."""
-        self._own, self._said, self._rig = own, said, rig
+        self.own, self._said, self._rig = own, said, rig
 
     def __call__(
         self, start: int, numbers: Int[np.ndarray, " shown"]
@@ -86,7 +114,7 @@ class NewMouth:
             numbers: The video's frame that each of them shows.
         """
         rows = slice(start, start + len(numbers))
-        share = self._own.share[numbers] * self._said.share[rows]
+        share = self.own.share[numbers] * self._said.share[rows]
         drawn = np.flatnonzero(share > 0)
         weights: list[Float[np.ndarray, " channels"] | None] = [None] * len(numbers)
         if not len(drawn):
@@ -96,7 +124,7 @@ class NewMouth:
         )
         felt = expression_weights(self._rig, emotion) + pressed_lips(self._rig, spoken, emotion)
         felt = felt.astype(np.float64)
-        mouths = self._own.of(numbers[drawn])
+        mouths = self.own.of(numbers[drawn])
         found = (replace_mouths(mouths, moved, felt, self._rig) + felt) * share[drawn, None]
         for index, row in zip(drawn.tolist(), found, strict=True):
             weights[index] = row
