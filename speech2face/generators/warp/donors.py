@@ -168,7 +168,7 @@ def _donor(view: View, centre: Float[np.ndarray, " 3"], device: torch.device) ->
     sure = cv2.erode(hole, np.ones((2 * rim + 1, 1), np.uint8))
     reach = cv2.dilate(hole, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * beyond + 1,) * 2))
     # From the inside outwards alone: lips that were continued would be seen as a second pair.
-    painted = cv2.inpaint(patch, ~sure, 3, cv2.INPAINT_TELEA)
+    painted = cv2.inpaint(patch, cv2.bitwise_not(sure), 3, cv2.INPAINT_TELEA)
     head = view.likeness_in_crop.head
     plane = head.to_image(centre + _ANCHORS)[:, :2] - [left, top]
     face = view.likeness_in_crop.in_rig
