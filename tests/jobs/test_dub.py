@@ -74,7 +74,7 @@ def test_only_the_lower_face_changes(
         mesh = tracker.find(old)[0].mesh
         rows, columns = np.nonzero((old != new).any(2))
         assert len(rows)
-        assert rows.min() > mesh[[159, 386], 1].max()
+        assert rows.min() > mesh[[105, 334], 1].max()
         width = np.ptp(mesh[:, 0])
         assert columns.min() > mesh[:, 0].min() - 0.3 * width
         assert columns.max() < mesh[:, 0].max() + 0.3 * width
