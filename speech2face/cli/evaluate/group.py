@@ -2,7 +2,7 @@
 
 import typer
 
-from speech2face.cli.evaluate import generators, speech, tracker, video
+from speech2face.cli.evaluate import generators, speech, tracker, video, video_in
 
 
 def build() -> typer.Typer:
@@ -13,6 +13,8 @@ def build() -> typer.Typer:
     group.command("speech2landmarks")(speech.speech2landmarks)
     group.command("learning-curve")(speech.learning_curve)
     group.command("tracker")(tracker.tracker)
+    group.command("dub")(video_in.dub)
+    group.command("reenact")(video_in.reenact)
     group.add_typer(video.build(), name="video")
     group.add_typer(generators.build(), name="generators")
     return group

@@ -19,7 +19,7 @@ from speech2face.devices import to_tensor
 from speech2face.face.view import View
 from speech2face.generators.warp.mouth_fit import skin_of
 from speech2face.geometry import to_normalized, warp
-from speech2face.signals import smoothstep
+from speech2face.signals import eased
 
 _AROUND = 0.35
 """Of the mouth's width: how far a patch reaches around the lips' inner edges."""
@@ -105,7 +105,7 @@ class Donors:
             return first
         # Between two of them both are shown: a switch from one to the next would be seen.
         share = float((gap - wide[above - 1]) / max(wide[above] - wide[above - 1], 1e-6))
-        share = float(smoothstep(np.array((share - _APART) / (1 - 2 * _APART))))
+        share = eased(min(max((share - _APART) / (1 - 2 * _APART), 0.0), 1.0))
         other = self._shown(self.donors[above - 1], pixels, plane, gap, skin)
         cover = first[1] * share + other[1] * (1 - share)
         mixed = first[0] * first[1] * share + other[0] * other[1] * (1 - share)
