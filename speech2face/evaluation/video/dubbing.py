@@ -102,9 +102,9 @@ def dubbing_table(found: Sequence[Dubbing]) -> Table:
     note = (
         "r: correlation of the mouth's opening, at the best lag within a frame, with the real "
         "mouth of the new sound, and with the mouth that the video had before, which must be as "
-        "little as between two sentences. Closures: of those of the new sound's real mouth, how many are "
-        "met within 2 frames. Pose and lids: against the video before; 0 lids is the same. Jitter: "
-        "trembling of the lips over the old ones'. Above the brows: grey levels after encoding."
+        "little as between two sentences. Closures: of those of the new sound's real mouth, how "
+        "many are met within 2 frames. Pose and lids: against the video before. Jitter: trembling "
+        "of the lips over the old ones'. Above the brows: grey levels after encoding."
     )
     return Table(name="dub", title="Dubbing: clips that say another clip", rows=rows, note=note)
 
