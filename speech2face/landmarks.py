@@ -43,8 +43,12 @@ SLITS = (
 LIDS = SLITS[1:]
 IRIS_RINGS = (LEFT_IRIS, RIGHT_IRIS)
 """Of each iris the middle, then four points around it."""
-BROW_EDGES = (np.array([46, 53, 52, 65, 55]), np.array([285, 295, 282, 283, 276]))
-"""Mesh points along the lower edge of the left and the right brow, as seen from left to right."""
+BROW_EDGES = (
+    (np.array([70, 63, 105, 66, 107]), np.array([46, 53, 52, 65, 55])),
+    (np.array([336, 296, 334, 293, 300]), np.array([285, 295, 282, 283, 276])),
+)
+"""Mesh points along the upper and the lower edge of the left brow, then of the right one; from left
+to right as seen."""
 FACE_OVAL = np.array([
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,

@@ -56,7 +56,7 @@ _CHANCE = MappingProxyType({
     "posture on a stress": 0.35,
     "nod": 0.62,
     "lift": 0.18,
-    "raised phrase": 0.4,
+    "raised phrase": 0.45,
     "lowered phrase": 0.3,
     "smiling phrase": 0.5,
     "smile after a phrase": 0.35,
@@ -162,7 +162,7 @@ class Life:
         size = min(0.6 + 0.4 * self._gain, 1.3)
         brows = np.zeros(2)
         if self._happens("raised phrase"):
-            brows[0] = size * self._between(0.4, 0.9)
+            brows[0] = size * self._between(0.5, 1.0)
         elif self._happens("lowered phrase"):
             brows[1] = size * self._between(0.3, 0.8)
         self._brows.go(brows, start, self._between(0.3, 0.6))
@@ -195,7 +195,7 @@ class Life:
             self._shift(moment - rise, speaking=True)
         face = np.zeros(SIZE)
         if self._rng.uniform() < 1.5 * strength - 0.5:
-            face[_RAISE] = strength * self._between(0.35, 0.9)
+            face[_RAISE] = strength * self._between(0.4, 1.0)
         if self._happens("lip corners on a stress"):
             face[_SMILE] = self._between(0.15, 0.4)
         self._beats.add(max(time - 0.02, now + 0.18), 0.18, self._between(0.35, 0.6), face)

@@ -19,7 +19,7 @@ from speech2face.face.view import View
 from speech2face.geometry import fit_similarity, rotation_angles
 from speech2face.motion.eyeball import SHIFT_PER_DEGREE
 from speech2face.motion.motion import Motion
-from speech2face.motion.points import PIVOT, fit_blinks
+from speech2face.motion.points import PIVOT, fit_rig
 
 _LOWEST, _HIGHEST = -0.6, 1.3
 """Bounds of a weight: a portrait that shows an expression already may lose it again."""
@@ -69,7 +69,7 @@ def motion_of(
         faces.append(head.to_rig((mesh - translation) @ rotation / scale))
     rest = head.to_rig(start.astype(np.float64))
     own = portrait.likeness_in_crop.head.to_rig(portrait.mesh.astype(np.float64))
-    weights = _weights(rig, fit_blinks(rig, own), np.stack(faces) - rest, rest)
+    weights = _weights(rig, fit_rig(rig, own), np.stack(faces) - rest, rest)
     return Motion.of(
         weights, gaze=_gaze(np.stack(faces), rest), pose=np.stack(poses), shift=np.array(shifts),
         fps=fps,

@@ -44,7 +44,7 @@ class LipManner:
 MANNERS: Final[dict[str, LipManner]] = {
     "neutral": LipManner(),
     "happy": LipManner(opening=1.06, rounding=0.65),
-    "sad": LipManner(opening=0.76, rounding=0.9, pace=-0.75),
+    "sad": LipManner(opening=0.92, rounding=0.9, pace=-0.3),
     "angry": LipManner(opening=1.15, rounding=0.9, pace=0.6, press=0.45),
     "surprised": LipManner(opening=1.18, rounding=1.1, pace=0.15),
     "fearful": LipManner(opening=0.95, rounding=0.75, pace=0.5),
@@ -59,6 +59,8 @@ SOFT_REACH = 5
 """Frames at 25 a second within which that average lies: four standard deviations."""
 _CLOSED, _OPEN = 0.012, 0.04
 """Gap of the lips, in eye distances, below which they are closed, and above which they are free."""
+_STILL = 0.006
+"""Eye distances by which lips move, at the least, when something is said."""
 _SLOWEST, _FASTEST = -0.9, 1.0
 """Bounds of the pace: strong mixtures stay human."""
 
@@ -111,6 +113,16 @@ def closedness(offsets: Offsets) -> Float[np.ndarray, " frames"]:
     """Return how closed spoken lips are: 1 closed, 0 free to do as they feel, smooth between."""
     share = np.clip((_OPEN - _gap(offsets)) / (_OPEN - _CLOSED), 0, 1)
     return eased(share)
+
+
+def stillness(offsets: Offsets) -> Float[np.ndarray, " frames"]:
+    """Tell how far nobody speaks: 1 where lips rest, 0 where they say something, smooth between.
+
+    Lips closed by p, b or m are no lips at rest: what stands before and after shapes them.
+    """
+    lips = offsets[:, landmarks.MOUTH]
+    way = np.sqrt((lips**2).sum(-1).mean(-1))
+    return eased(np.clip(1 - way / _STILL, 0, 1))
 
 
 def pressed_lips(

@@ -163,7 +163,7 @@ def control_points(view: View, rig: Rig, device: torch.device) -> ControlPoints:
     head, size = view.likeness_in_crop.head, len(view.crop)
     rest, follow, jaw = _resting(view, head)
     mesh, rings = rest[: landmarks.MESH_POINTS], len(jaw)
-    deltas = fit_blinks(rig, mesh)
+    deltas = fit_rig(rig, mesh)
     parents = np.tile(landmarks.FACE_OVAL, len(_RINGS))
     ring_deltas = deltas[:, parents] * jaw[None, :, None]
     basis = np.concatenate([deltas, ring_deltas, np.zeros((len(deltas), _BORDER, 3))], 1)
@@ -247,7 +247,17 @@ def _to_rig(points: np.ndarray, head: Head) -> np.ndarray:
     return (points - head.translation) @ head.rotation / head.scale
 
 
-def fit_blinks(rig: Rig, mesh: np.ndarray) -> np.ndarray:
+def fit_rig(rig: Rig, mesh: np.ndarray) -> np.ndarray:
+    """Return what each channel adds to this person's mesh: their own blinks, brows that stay whole.
+
+    Args:
+        rig: Whose channels.
+        mesh: The person at rest in the rig's frame.
+    """
+    return _keep_brows(rig, _fit_blinks(rig, mesh))
+
+
+def _fit_blinks(rig: Rig, mesh: np.ndarray) -> np.ndarray:
     """Make the blinks this person's own: their lids meet, whatever their shape and opening.
 
     The skin above stretches between the lid's edge and where it is still, most of it close to the
@@ -271,6 +281,21 @@ def fit_blinks(rig: Rig, mesh: np.ndarray) -> np.ndarray:
             for axis in range(3):
                 travel = np.interp(mesh[others, 0], x, blink[edge[order], axis])
                 blink[others, axis] += travel * share
+    return deltas
+
+
+def _keep_brows(rig: Rig, deltas: np.ndarray) -> np.ndarray:
+    """Move both edges of a brow alike: hair that is raised grows no thicker, the skin below does.
+
+    Args:
+        rig: Names the channels.
+        deltas: What each channel adds; changed in place.
+    """
+    channels = [i for i, name in enumerate(rig.names) if name.startswith("brow")]
+    for edges in landmarks.BROW_EDGES:
+        together = np.mean([deltas[channels][:, edge] for edge in edges], 0)
+        for edge in edges:
+            deltas[np.ix_(channels, edge)] = together
     return deltas
 
 

@@ -18,7 +18,7 @@ from speech2face.face.rig import Rig, shipped_rig
 from speech2face.face.view import View
 from speech2face.motion.articulation import articulate, strain
 from speech2face.motion.expressions import expression_weights
-from speech2face.motion.lip_dynamics import felt_movement, pressed_lips
+from speech2face.motion.lip_dynamics import felt_movement, pressed_lips, stillness
 from speech2face.motion.motion import Motion
 from speech2face.types import ControlTrack, LandmarkTrack
 
@@ -47,7 +47,7 @@ _RARE_RIDGE = 2e-2
 """The same for channels that speech moves little and that a tracker's noise could be read as, and
 for the lift of the upper lip, which else parts the lips where a jaw should."""
 
-_BROW = {"browInnerUp": 1.15, "browOuterUp": 0.85, "eyeWide": 0.2}
+_BROW = {"browInnerUp": 2.2, "browOuterUp": 1.3, "eyeWide": 0.3}
 """Rig weights, on both sides, of a full brow raise in speech."""
 _FROWN = {"browDown": 0.9, "eyeSquint": 0.15}
 """The same of a full lowering."""
@@ -107,7 +107,8 @@ class Solve:
         emotion = (emotion + pressed_lips(self.rig, spoken, controls.emotion)).astype(float)
         self._add(emotion, _SMILE, controls.smile)  # the lips close in spite of it too
         windows = [slice(at, at + _AT_ONCE) for at in range(0, len(moved), _AT_ONCE)]
-        lips = [self._mouth(moved[part], emotion[part]) for part in windows]
+        speaks = 1 - stillness(spoken)
+        lips = [self._mouth(moved[part], emotion[part], speaks[part]) for part in windows]
         weights = np.concatenate([*lips, emotion[:0]]) + emotion
         self._upper_face(weights, controls)
         return Motion.of(
@@ -119,8 +120,15 @@ class Solve:
         self,
         offsets: Float[np.ndarray, "frames 70 3"],
         emotion: Float[np.ndarray, "frames channels"],
+        speaks: Float[np.ndarray, " frames"],
     ) -> Float[np.ndarray, "frames channels"]:
-        """Fit the speech channels to movements from rest, given what emotion does to the lips."""
+        """Fit the speech channels to movements from rest, given what emotion does to the lips.
+
+        Args:
+            offsets: What the lips shall do.
+            emotion: Weights that are there already.
+            speaks: 1 where something is said, 0 where the lips rest.
+        """
         rig, likeness = self.rig, self._likeness
         strained = strain(likeness.normalized)
         wanted = likeness.rest + articulate(offsets, strained) - likeness.normalized
@@ -129,8 +137,10 @@ class Solve:
         low = np.where(opens, -likeness.opening, 0.0)
         # What emotion opens speech may close again.
         low = low - np.maximum(np.where(opens, emotion, 0.0), 0.0)
+        # What emotion parts speech must close, silence need not.
+        felt = speaks[:, None] * emotion
         return fit_lips(
-            rig, wanted, likeness.unit, emotion=emotion, low=low, high=highest(rig, strained)
+            rig, wanted, likeness.unit, emotion=felt, low=low, high=highest(rig, strained)
         )
 
     def _add(

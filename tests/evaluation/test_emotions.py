@@ -9,6 +9,9 @@ FACES = {
     "sad": {"browInnerUp": 0.4, "mouthFrown": 0.3},
     "angry": {"browDown": 0.5, "mouthPress": 0.2},
     "surprised": {"browInnerUp": 0.5, "browOuterUp": 0.5, "eyeWide": 0.3},
+    "fearful": {"browInnerUp": 0.5, "mouthStretch": 0.3, "eyeWide": 0.1},
+    "disgusted": {"mouthUpperUp": 0.3, "mouthShrugLower": 0.3, "mouthFrown": 0.1, "browDown": 0.2},
+    "contempt": {"mouthSmileLeft": 0.2, "mouthDimpleLeft": 0.4},
 }
 NEUTRAL = track(np.zeros(6))
 

@@ -124,11 +124,11 @@ def test_emotions_are_told_by_share_of_frames():
         "happy": [track(np.zeros(10), mouthSmile=0.6), track(np.zeros(10), mouthSmile=half)],
     }
 
-    calm, happy = measures.emotion_table(videos, [neutral, neutral]).rows
+    calm, happy = measures.emotion_table(videos, [neutral, neutral], neutral).rows
 
     assert calm["named right %"] == 100
     assert (happy["named right %"], happy["worst portrait %"]) == (75, 50)
-    assert (happy["not neutral %"], happy["as neutral"], happy["as sad"]) == (75, 25, 0)
+    assert (happy["portraits named %"], happy["as neutral"], happy["as sad"]) == (50, 25, 0)
 
 
 def test_seams_and_playback_are_listed():

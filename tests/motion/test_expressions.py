@@ -64,9 +64,11 @@ def test_only_contempt_is_lopsided(rig: Rig, faces: dict[str, np.ndarray]):
         assert (lopsided > 0.05) == (label == "contempt"), label
 
 
-def test_lips_stay_shut_but_for_surprise_fear_and_disgust(rig: Rig, faces: dict[str, np.ndarray]):
+def test_lips_part_a_little_where_the_action_units_say(rig: Rig, faces: dict[str, np.ndarray]):
     for label, face in faces.items():
         mesh = rig.neutral + face
         gap = (mesh[LOWER_LIP_INNER, 1] - mesh[UPPER_LIP_INNER, 1]).max()
-        limit = {"surprised": 0.1, "fearful": 0.05, "disgusted": 0.035}.get(label, 0.006)
+        limit = {"surprised": 0.16, "fearful": 0.08, "disgusted": 0.08, "happy": 0.03}.get(
+            label, 0.008
+        )
         assert gap < limit, label

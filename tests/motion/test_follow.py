@@ -16,7 +16,7 @@ from speech2face.generators.warp.latents import pack
 from speech2face.geometry import rotation_matrix
 from speech2face.motion.follow import _SIZE_TRUST, motion_of
 from speech2face.motion.motion import Motion
-from speech2face.motion.points import PIVOT, fit_blinks
+from speech2face.motion.points import PIVOT, fit_rig
 from speech2face.types import Face
 
 FPS = Fraction(25)
@@ -59,7 +59,7 @@ def _posed(portrait: View, latents: Motion) -> np.ndarray:
     """Move the face as a real head moves: rigidly, with all its depth."""
     head = fit_head(portrait.mesh)
     rest = head.to_rig(portrait.mesh.astype(np.float64))
-    shape = rest + np.einsum("fc,cpx->fpx", latents.weights, fit_blinks(RIG, rest))
+    shape = rest + np.einsum("fc,cpx->fpx", latents.weights, fit_rig(RIG, rest))
     turned = (shape - PIVOT) @ rotation_matrix(latents.pose).transpose(0, 2, 1)
     size, moved = np.exp(latents.shift[:, 2:]), np.pad(latents.shift[:, :2], ((0, 0), (0, 1)))
     placed = turned * size[:, None] + PIVOT + moved[:, None]

@@ -12,7 +12,13 @@ from speech2face import landmarks
 from speech2face.face.likeness import Likeness
 from speech2face.face.rig import Rig
 from speech2face.face.view import View
-from speech2face.motion.lip_dynamics import MANNERS, closedness, felt_movement, pressed_lips
+from speech2face.motion.lip_dynamics import (
+    MANNERS,
+    closedness,
+    felt_movement,
+    pressed_lips,
+    stillness,
+)
 from speech2face.motion.solve import Solve
 from speech2face.types import EMOTIONS, ControlTrack, Face, LandmarkTrack
 
@@ -40,7 +46,8 @@ def spoken(rig: Rig) -> np.ndarray:
     closed = np.isin(np.arange(FRAMES), CLOSURES)
     away = np.min(np.abs(np.arange(FRAMES)[:, None] - np.array(CLOSURES)), 1)
     jaw = np.where(closed, 0, np.minimum(away, 3) * 0.1)
-    pucker = np.where((np.arange(FRAMES) > 27) & ~closed, 0.4, 0.0)
+    # Closed lips of speech are no lips at rest: what is said around them shapes them.
+    pucker = np.where(closed, 0.15, np.where(np.arange(FRAMES) > 27, 0.4, 0.0))
     weights = jaw[:, None] * rig.weights(jawOpen=1.0) + pucker[:, None] * rig.weights(
         mouthPucker=1.0
     )
@@ -138,6 +145,19 @@ def test_the_rig_closes_the_lips_for_every_emotion_and_every_pair(
         opening = gap(drawn)
         assert opening[CLOSURES].max() < 0.012, mix
         assert opening.max() > 0.06, mix
+
+
+def test_lips_that_say_nothing_may_part_as_they_feel(portrait: View, spoken: np.ndarray):
+    rest = Likeness(portrait.mesh).rest
+    silent = LandmarkTrack(points=np.tile(rest, (FRAMES, 1, 1)).astype(np.float32), fps=FPS)
+    solve, calm = Solve(portrait), ControlTrack.neutral(FRAMES, FPS)
+    surprised = replace(calm, emotion=feeling(surprised=1.0))
+
+    jaw = solve(silent, surprised).weights[:, solve.rig.index("jawOpen")]
+
+    assert stillness(np.zeros((2, 70, 3))).tolist() == [1, 1]
+    assert stillness(spoken).max() < 0.2
+    assert jaw.min() > 0.2
 
 
 def test_a_changing_emotion_changes_the_movement_without_a_jump(spoken: np.ndarray):

@@ -93,9 +93,12 @@ def blinks(
     _desk(data, output, teacher, chosen).blinks(people, sound or [])
 
 
-def emotion(data: Data, output: Output, teacher: Teacher = None, people: People = 12) -> None:
-    """What the judge reads from faces asked to be happy, sad, angry, surprised."""
-    _desk(data, output, teacher).emotion(people)
+def emotion(
+    data: Data, output: Output, teacher: Teacher = None, people: People = 24,
+    chosen: _Chosen = None,
+) -> None:  # fmt: skip
+    """What the judge reads from faces asked to be happy, sad, angry, surprised, fearful, ..."""
+    _desk(data, output, teacher, chosen).emotion(people)
 
 
 def seam(data: Data, output: Output, teacher: Teacher = None, people: People = 12) -> None:
@@ -125,7 +128,7 @@ def everything(
         desk.natural(16)
     desk.grid_tables(count, ["sync", "silence", "motion"])
     desk.blinks(10, sound or [])
-    desk.emotion(12)
+    desk.emotion(24)
     desk.seam(12)
     desk.playback()
     desk.sheets(sound or [], 12, 12, rotate=False)

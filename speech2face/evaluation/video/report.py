@@ -133,21 +133,24 @@ class Desk:
         """Render each portrait neutral and with each emotion, and publish what the judge says."""
         studio = self.studio
         sound = held_out_clips(self.data, 1)[0].video
-        references = []
-        videos = {label: [] for label in LABELS}
+        real, references = studio.track(sound), []
+        videos = {label: [] for label in (*LABELS, "still image")}
         for portrait in measured_portraits(self.data)[:people]:
 
             def seen(label: str, emotion: str, seed: int, portrait: Path = portrait) -> JudgedTrack:
                 video = studio.video(
-                    portrait, sound, label, emotion=emotion, seed=seed, preview=_EMOTION_FRAMES
-                )
+                    portrait, sound, label, emotion=emotion, seed=seed, liveliness=0,
+                    preview=_EMOTION_FRAMES,
+                )  # fmt: skip
                 return studio.track(video)
 
             references.append(seen("neutral", "neutral", 0))
             videos["neutral"].append(seen("neutral-again", "neutral", 1))
             for label in LABELS[1:]:
                 videos[label].append(seen(label, f"{label}:1", 0))
-        self.publish(measures.emotion_table(videos, references))
+            still = studio.still(portrait, _EMOTION_FRAMES, real)
+            videos["still image"].append(studio.track(still))
+        self.publish(measures.emotion_table(videos, references, real))
 
     def seam(self, people: int) -> None:
         """Draw some frames of speech on each sheet portrait and publish what is seen."""

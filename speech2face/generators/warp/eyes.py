@@ -79,7 +79,7 @@ def prepare_eyes(
     """
     crop, flat, eyes = view.crop, points.pixels, []
     parts = zip(landmarks.LIDS, landmarks.IRIS_RINGS, landmarks.BROW_EDGES, strict=True)
-    for side, ((upper, lower), iris, brow) in enumerate(parts):
+    for side, ((upper, lower), iris, (_, brow)) in enumerate(parts):
         width = float(np.linalg.norm(flat[upper[-1]] - flat[upper[0]]))
         eyeball = find_eyeball(flat[iris], width, device)
         outline = np.concatenate([flat[upper], flat[lower][::-1]])
