@@ -291,11 +291,9 @@ def _keep_brows(rig: Rig, deltas: np.ndarray) -> np.ndarray:
         rig: Names the channels.
         deltas: What each channel adds; changed in place.
     """
-    channels = [i for i, name in enumerate(rig.names) if name.startswith("brow")]
-    for edges in landmarks.BROW_EDGES:
-        together = np.mean([deltas[channels][:, edge] for edge in edges], 0)
-        for edge in edges:
-            deltas[np.ix_(channels, edge)] = together
+    for channel in [i for i, name in enumerate(rig.names) if name.startswith("brow")]:
+        for edges in landmarks.BROW_EDGES:
+            deltas[channel, np.stack(edges)] = deltas[channel, np.stack(edges)].mean(0)
     return deltas
 
 

@@ -166,12 +166,11 @@ def paint_lid(
     cheek = _BOTTOM + step * (np.arange(round((_LOOKED_AT - _BOTTOM) / step)) + 0.5)
     u, w = np.meshgrid(columns, np.concatenate([rows, cheek]))
     places = centre + u[..., None] * axis + w[..., None] * across * half
-    flat = cv2.remap(
-        crop, places.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    ).astype(np.float32) / 255  # fmt: skip
-    slit = locate(
-        *(torch.from_numpy(points).float() for points in (upper[None], lower[None], places))
-    )
+    x, y = np.moveaxis(places.astype(np.float32), -1, 0)
+    flat = cv2.remap(crop, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    flat = flat.astype(np.float32) / 255
+    edges = (torch.from_numpy(edge).float()[None] for edge in (upper, lower))
+    slit = locate(*edges, pixels=torch.from_numpy(places).float())
     top, bottom = (edge[0, 0].numpy() / half for edge in (slit.upper, slit.lower))
     to_brow = float(((upper.mean(0) - brow) @ across).min()) / half
     ends = np.clip(1 - columns**4, 0, 1)
