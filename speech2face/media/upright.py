@@ -1,4 +1,7 @@
-"""Decoded frames become upright, square-pixelled, full-range RGB, rounded accurately."""
+"""Decoded frames become upright, square-pixelled, full-range sRGB, rounded accurately.
+
+High dynamic range is brought to sRGB; of interlaced frames one field is kept.
+"""
 
 import struct
 from collections.abc import Iterator
@@ -12,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
+from speech2face.media.hdr import TRANSFERS, to_sdr
 from speech2face.media.libav import chain
 
 _FLAGS = "bicubic+accurate_rnd+full_chroma_int"
@@ -37,29 +41,37 @@ class Upright:
     def __call__(self, frame: VideoFrame) -> UInt8[np.ndarray, "height width 3"]:
         """Convert one frame."""
         turn = _turn(frame)
+        transfer = int(frame.color_trc)
+        transfer = transfer if transfer in TRANSFERS else 0
         kind = (
             frame.width, frame.height, frame.format.name, int(frame.colorspace),
-            int(frame.color_range), turn,
+            int(frame.color_range), turn, transfer, frame.interlaced_frame,
         )  # fmt: skip
         if self._graph is None or kind != self._kind:
-            self._graph, self._kind = self._built(frame, turn), kind
+            self._graph, self._kind = self._built(frame, turn, deep=transfer > 0), kind
         self._graph.vpush(frame)
-        return np.ascontiguousarray(self._graph.vpull().to_ndarray())
+        image = np.ascontiguousarray(self._graph.vpull().to_ndarray())
+        return to_sdr(image, transfer) if transfer else image
 
-    def _built(self, frame: VideoFrame, turn: tuple[_Filter, ...]) -> Graph:
+    def _built(self, frame: VideoFrame, turn: tuple[_Filter, ...], *, deep: bool) -> Graph:
         source = (
             f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}"
             f":time_base=1/1000:pixel_aspect={self._aspect}"
             f":colorspace={int(frame.colorspace)}:range={int(frame.color_range)}"
         )
         filters: list[_Filter] = [
-            ("buffer", source), *turn,
+            ("buffer", source), *(self._one_field() if frame.interlaced_frame else ()), *turn,
             ("scale", f"w='max(1,round(iw*sar))':h=ih:out_range=full:flags={_FLAGS}"),
-            ("setsar", "1"), ("format", "rgb24"),
+            ("setsar", "1"), ("format", "rgb48le" if deep else "rgb24"),
         ]  # fmt: skip
         if self._size is not None:
             filters.append(("scale", f"{self._size[0]}:{self._size[1]}"))
         return chain(filters)
+
+    def _one_field(self) -> tuple[_Filter, ...]:
+        """Keep one field: two are two moments, and lips that move between them would be combed."""
+        higher = ("scale", "iw:ih*2:flags=bicubic")
+        return ("field", "type=top"), higher, ("setsar", self._aspect)
 
 
 def _turn(frame: VideoFrame) -> tuple[_Filter, ...]:

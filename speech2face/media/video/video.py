@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 from jaxtyping import Int64, UInt8
 
 from speech2face.errors import MediaError
+from speech2face.media.hdr import TRANSFERS
 from speech2face.media.inputs import Opened, Readable, open_input
 from speech2face.media.libav import demuxed, start_of
 from speech2face.media.upright import Upright
@@ -63,6 +64,8 @@ class VideoInfo:
     """Whether its frames come at uneven times."""
     codec: str
     """ffmpeg's name, for instance "h264"."""
+    changed: str = ""
+    """What reading changes in it, in words; empty where it changes nothing."""
 
 
 @dataclass(kw_only=True)
@@ -96,6 +99,7 @@ def probe_video(given: Readable | Opened) -> VideoInfo:
             stream = picture_of(container)
             first = next(_frames(container, stream), None)
             shape = None if first is None else Upright(stream)(first).shape
+            changed = "" if first is None else _changed(first)
     except (MediaError, av.error.FFmpegError) as error:
         msg = f"{source} holds no video that can be decoded ({error}); expected for instance an MP4"
         raise MediaError(msg) from error
@@ -113,7 +117,29 @@ def probe_video(given: Readable | Opened) -> VideoInfo:
         duration=packets.end_seconds,
         variable=variable,
         codec=codec,
+        changed=changed,
     )
+
+
+def _changed(frame: VideoFrame) -> str:
+    """Say what reading changes in frames like this one."""
+    words: list[str] = []
+    if curve := TRANSFERS.get(int(frame.color_trc)):
+        words.append(f"its high dynamic range ({curve}) is brought to the standard one")
+    if frame.interlaced_frame:
+        words.append("of its interlaced frames one field is kept")
+    return " and ".join(words)
+
+
+def is_still(given: Opened) -> bool:
+    """Return whether an input is a still picture; one that cannot be read is none."""
+    try:
+        with demuxed(given) as container:
+            stream = picture_of(container)
+            codec = str(stream.codec_context.codec.canonical_name)
+            return codec in _STILL_CODECS and len(_packets(container, stream).times) == 1
+    except (MediaError, av.error.FFmpegError):
+        return False
 
 
 class VideoReader:
