@@ -24,6 +24,8 @@ _CORNERS = 0.97
 """Beyond this share of the half width, points belong to both sides."""
 _BESIDE_LIPS = 0.1
 """Share of the lips' width around them in which the mouth's inside is looked for."""
+_SHADOW = 0.4
+"""Share of the light that the line between closed lips loses."""
 _NEARBY = 0.06
 """The skull's points within about this share of the crop tell how a slit moves with the head."""
 
@@ -114,6 +116,9 @@ class Opening:
         above, below = (self._drawn(grid, photo, painted) for grid in self.grids(moves, travel))
         lower, gap = slit.below(soft=0.6), slit.inside()
         drawn = above * (1 - lower) + below * lower
+        if painted is not None:
+            # Lips that rest apart have no line between them where they meet.
+            drawn = drawn * (1 - _SHADOW * painted[1] * slit.seam())
         drawn = (drawn * (1 - gap) + inside * gap).clamp(0, 1)
         for colours, share in over:
             drawn = drawn + share * (colours - drawn)

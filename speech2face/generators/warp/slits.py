@@ -20,6 +20,9 @@ _KNOTS = 65
 """Samples of an edge between u = -1 and u = +1."""
 _BESIDE = (1.08, 1.3)
 """Where a slit's own patches give way to the rest of the face, in half widths from its middle."""
+_SEAM, _THINNEST = 0.022, 0.7
+"""Width of the shadow between lips that meet: in half widths of the mouth, and at least in pixels
+(standard deviations)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,13 @@ class Slit:
         """
         share = ((_BESIDE[1] - self.u.abs()) / (_BESIDE[1] - _BESIDE[0])).clamp(0, 1)
         return eased(share)[:, None]
+
+    def seam(self) -> Float[Tensor, "batch 1 height width"]:
+        """Return the shadow of edges that meet, 0 to 1: a thin line, gone where they part."""
+        wide = (_SEAM * self.half_width).clamp(min=_THINNEST)
+        across = torch.exp(-(((self.v - (self.upper + self.lower) / 2) / wide) ** 2) / 2)
+        meeting = (1 - (self.lower - self.upper) / (4 * wide)).clamp(0, 1)
+        return (across * meeting * (1 - self.u**2).clamp(min=0).sqrt())[:, None]
 
     def below(self, soft: float) -> Float[Tensor, "batch 1 height width"]:
         """Return how far each pixel belongs to the lower side, 0 to 1.
