@@ -188,11 +188,11 @@ class Speech2Face:
         settings: DubSettings | None = None,
         overwrite: bool = False,
         progress: Report | None = None,
-    ) -> Dubbed:
+    ) -> Dubbed | Clip:
         """Make the person of a video say another sound; all but the mouth stays.
 
         Args:
-            video: A file, bytes or a stream.
+            video: A file, bytes or a stream; a still picture is animated.
             audio: As in `animate`.
             output: Where to write the video; None: only hand out the frames.
             settings: How to dub.
@@ -209,8 +209,10 @@ class Speech2Face:
         job = check_dub(video, audio, target, settings or DubSettings(), overwrite=overwrite)
         return self.run_dub(job, progress)
 
-    def run_dub(self, job: DubJob, progress: Report | None = None) -> Dubbed:
+    def run_dub(self, job: DubJob | Job, progress: Report | None = None) -> Dubbed | Clip:
         """Dub a video whose inputs have been checked."""
+        if isinstance(job, Job):
+            return self.run(job, progress)
         return run_dub(job, self.parts(job.settings.shared()), progress or silent)
 
     @typed

@@ -17,10 +17,14 @@ from speech2face.face.normalize import fit_head, normalized
 from speech2face.face.rig import Rig
 from speech2face.motion.articulation import articulate
 from speech2face.motion.solve import fit_lips, highest
+from speech2face.signals import smoothstep
 
 _REST_SECONDS = 1.0
 """Standard deviation of the average that is the mouth at rest: longer than words, so that they are
 gone from it; shorter than moods and turns of the head, which stay in it."""
+_STILL_SECONDS, _TREMBLE = 0.05, 0.008
+"""Standard deviation of the average that a point at rest is read by, and the eye distances from it
+up to which it is at rest: twice as far is motion."""
 _AT_ONCE = 500
 """Frames read at once: memory stays small."""
 
@@ -42,7 +46,19 @@ def read_mouths(meshes: Float[np.ndarray, "frames 478 3"], rig: Rig, fps: float)
     parts = [_read(meshes[at : at + _AT_ONCE], rig) for at in range(0, len(meshes), _AT_ONCE)]
     own, closed, units = (np.concatenate(part) for part in zip(*parts, strict=True))
     rest = ndimage.gaussian_filter1d(closed, _REST_SECONDS * fps, axis=0, mode="nearest")
+    own = _calm(own, fps)
     return Mouths(own=own, rest=rest, unit=float(np.median(units)))
+
+
+def _calm(points: Float[np.ndarray, "frames 70 3"], fps: float) -> Float[np.ndarray, "frames 70 3"]:
+    """Take the tracker's trembling away where a point stands still; one that moves is left alone.
+
+    What is read wrongly of the old mouth is seen in the new one, and most where it is at rest.
+    """
+    still = ndimage.gaussian_filter1d(points, _STILL_SECONDS * fps, axis=0, mode="nearest")
+    away = np.linalg.norm(points - still, axis=-1, keepdims=True)
+    moves = smoothstep((away - _TREMBLE) / _TREMBLE)
+    return (still + moves * (points - still)).astype(np.float32)
 
 
 def _read(

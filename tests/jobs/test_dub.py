@@ -17,6 +17,7 @@ from speech2face.errors import InputError, NoFaceError
 from speech2face.face.normalize import normalize
 from speech2face.face.track import FaceTracker
 from speech2face.jobs.animate import Speech2Face
+from speech2face.jobs.clip import Clip
 from speech2face.jobs.dub.settings import DubSettings
 from speech2face.media.video.video import VideoReader
 
@@ -149,6 +150,13 @@ def test_cuts_gaps_and_people_who_leave(
     assert not any(changed[13:23])
     assert all(changed[1:11])
     assert all(changed[26:])
+
+
+def test_a_still_picture_is_animated(engine: Speech2Face, portrait: Path, other: Path) -> None:
+    clip = engine.dub(portrait, other, settings=DubSettings(size=96, preview=2))
+
+    assert isinstance(clip, Clip)
+    assert len(list(clip)) == 2
 
 
 def test_a_video_without_a_face_is_refused(

@@ -1,5 +1,6 @@
 """The whole job: a video and another sound become that video saying that sound."""
 
+import warnings
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import islice
@@ -10,7 +11,7 @@ from jaxtyping import Float
 
 from speech2face.controls.keyframes import sample
 from speech2face.controls.prosody import analyse
-from speech2face.errors import InputError, NoFaceError
+from speech2face.errors import InputError, NoFaceError, Speech2FaceWarning
 from speech2face.face.rig import shipped_rig
 from speech2face.generators.base import following
 from speech2face.jobs.avatar import Parts
@@ -18,14 +19,14 @@ from speech2face.jobs.clip import Progress, Report
 from speech2face.jobs.dub.frames import Dubbed, Footage
 from speech2face.jobs.dub.mouth import NewMouth, OwnMouths, Said, say, speaking
 from speech2face.jobs.dub.settings import DubSettings
-from speech2face.jobs.preflight import check_video, open_audio, require_space
+from speech2face.jobs.preflight import Job, check, check_video, open_audio, require_space
 from speech2face.jobs.provenance import COMPOSITE_TAGS, sidecar
-from speech2face.media.inputs import Readable
+from speech2face.media.inputs import Readable, open_input
 from speech2face.media.sound.audio import open_sound
 from speech2face.media.sound.framed import FramedSound, Under
 from speech2face.media.sound.sound import Sound
 from speech2face.media.video.encode import VideoWriter, require_encoders
-from speech2face.media.video.video import VideoReader
+from speech2face.media.video.video import VideoReader, is_still
 from speech2face.sources.part import exact, part_of
 from speech2face.sources.playing import Excerpt, Played, play
 from speech2face.sources.tracks import FaceTrack, track_face
@@ -62,17 +63,27 @@ def check_dub(
     settings: DubSettings,
     *,
     overwrite: bool = False,
-) -> DubJob:
+) -> DubJob | Job:
     """Make sure of everything that needs no model: inputs, encoders, output, disk.
+
+    Returns:
+        The job; of a still picture that of `animate`.
 
     Raises:
         InputError: An input cannot be used, or the output is one of them.
     """
+    source = open_input(video, "video")
+    if is_still(source):
+        shared = settings.shared()
+        given = video if isinstance(video, str | Path | bytes) else source.content()
+        return check(given, audio, output, shared, overwrite=overwrite)
     path = None
     if output is not None:
         output, path = check_video(output, video, audio, settings.files, overwrite=overwrite)
     require_encoders()
-    reader = VideoReader(video)
+    reader = VideoReader(source)
+    if reader.info.changed:
+        warnings.warn(f"of {source} {reader.info.changed}", Speech2FaceWarning, stacklevel=3)
     shared = settings.shared()
     sound = open_audio(audio, shared)
     under = None
