@@ -5,14 +5,14 @@ portrait moves around the way it already looks. A video shorter than the speech 
 fro, which has no jump; of a longer one the start is used.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from scipy import ndimage
 
 from speech2face.controls.settings import ControlSettings
@@ -23,6 +23,8 @@ from speech2face.face.track import FaceTracker
 from speech2face.geometry import rotation_angles
 from speech2face.media.video.video import VideoReader
 from speech2face.signals import resample
+from speech2face.sources.playing import play
+from speech2face.sources.tracks import track_face
 from speech2face.timing import MOTION_FPS
 
 LIMITS = (25.0, 18.0, 18.0)
@@ -33,7 +35,6 @@ _STEADY = 0.04
 _LEAST_SEEN = 0.5
 """Share of the frames that must show the face."""
 
-Image = UInt8[np.ndarray, "height width 3"]
 AnySettings = TypeVar("AnySettings", bound=ControlSettings)
 
 
@@ -54,32 +55,18 @@ def follow_pose(settings: AnySettings, tracker: FaceTracker, frames: int) -> Any
         return settings
     reader = VideoReader(plan.pose)
     needed = int(frames * reader.fps / MOTION_FPS) + 2
-    rotations = _rotations(reader, tracker, needed)
-    seen = np.array([rotation is not None for rotation in rotations], bool)
+    track = track_face(islice(reader, needed), tracker)
+    seen = track.seen
     if seen.mean() < _LEAST_SEEN if len(seen) else True:
         msg = (
             f"only {int(seen.sum())} of {len(seen)} frames of {plan.pose} show a face; expected a "
             "video of one head; give another one, or --pose natural"
         )
         raise NoFaceError(msg)
-    found = np.stack([rotation for rotation in rotations if rotation is not None])
+    found = np.stack([fit_head(mesh).rotation for mesh in track.meshes[seen]])
     pose = head_motion(found, np.flatnonzero(seen), len(seen), reader.fps, frames)
     # A word at its default lets the timeline's track stand.
     return replace(settings, pose="natural", timeline=replace(plan, pose=_keys(pose)))
-
-
-def _rotations(
-    images: Iterable[Image], tracker: FaceTracker, count: int
-) -> list[Float[np.ndarray, "3 3"] | None]:
-    """Follow the largest face; a lost one is looked for again."""
-    rotations: list[Float[np.ndarray, "3 3"] | None] = []
-    face = None
-    for image in images:
-        if len(rotations) == count:
-            break
-        face = tracker.follow(image, face)
-        rotations.append(None if face is None else fit_head(face.mesh).rotation)
-    return rotations
 
 
 def head_motion(
@@ -109,15 +96,7 @@ def head_motion(
     whole = np.stack([np.interp(np.arange(count), places, axis) for axis in bounded.T], 1)
     even = resample(whole, fps, MOTION_FPS, max(1, int(count * MOTION_FPS / fps)))
     smooth = ndimage.gaussian_filter1d(even, _STEADY * float(MOTION_FPS), axis=0, mode="reflect")
-    return smooth[_to_and_fro(frames, len(smooth))]
-
-
-def _to_and_fro(frames: int, length: int) -> np.ndarray:
-    """Return indices that run to the end and back, as often as it takes."""
-    if length == 1:
-        return np.zeros(frames, int)
-    step = np.arange(frames) % (2 * length - 2)
-    return np.minimum(step, 2 * length - 2 - step)
+    return smooth[play("bounce", len(smooth), MOTION_FPS, frames / MOTION_FPS).frames]
 
 
 def _keys(pose: Float[np.ndarray, "frames 3"]) -> Keys:

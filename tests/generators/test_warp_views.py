@@ -137,3 +137,21 @@ def test_views_of_other_sizes_are_refused(generator, state, rig) -> None:
 
     with pytest.raises(InputError, match="cut all alike"):
         generator.encode([small], after=state)
+
+
+def test_a_mouth_that_opens_shows_the_inside_of_another_frame(generator, views, rig) -> None:
+    opening = _latents(rig.weights(jawOpen=0.45))
+    closed = views[0]
+    first = generator.encode([closed])
+
+    drawn = generator.render(generator.encode([closed], after=first), opening)[0]
+    lent = generator.encode([closed], after=first, mouths=[views[1], views[2]])
+    seen = generator.render(lent, opening)[0]
+    later = generator.render(generator.encode([closed], after=lent), opening)[0]
+
+    def white(frame: np.ndarray) -> int:
+        return int((frame > 200).all(-1).sum())
+
+    assert white(seen) > 20
+    assert white(seen) > 3 * white(drawn)
+    np.testing.assert_array_equal(later, seen)

@@ -72,20 +72,30 @@ class WarpView:
     """One view of a video, on the patches of a reference."""
 
     def __init__(self, view: View, reference: WarpState, donors: Donors | None) -> None:
-        """Measure where the view has the reference's control points."""
+        """Take a view; it is laid out when it is first drawn, on the thread that draws it."""
+        self._view, self._reference, self._donors = view, reference, donors
+
+    @cached_property
+    def state(self) -> WarpState:
+        """As of a still, but for the eyes, which are the reference's."""
+        view, reference = self._view, self._reference
         device, points = reference.picture.device, same_points(view, reference.points)
         away = to_tensor(points.pixels - reference.points.pixels, device)[None]
         hole = mouth_hole(points, len(view.crop))
         interior = fit_again(reference.interior, points.rest[: landmarks.MESH_POINTS].cpu().numpy())
-        self.state = replace(
+        return replace(
             reference, picture=image_tensor(view.crop, device), points=points,
             mouth=replace(reference.mouth, away=away), interior=interior,
-            lips=_painted(view, interior, hole, device), mouth_hole=hole, donors=donors,
-            skin=None if donors is None else skin_of(view.crop, view.mesh[:, :2]),
+            lips=_painted(view, interior, hole, device), mouth_hole=hole, donors=self._donors,
+            skin=None if self._donors is None else skin_of(view.crop, view.mesh[:, :2]),
         )  # fmt: skip
-        """As of a still, but for the eyes, which are the reference's."""
-        self.away, self._view = away, view
-        """How far the control points are from the reference's: (1, points, 2) pixels."""
+
+    @property
+    def away(self) -> Float[Tensor, "1 points 2"]:
+        """How far the control points are from the reference's, in pixels."""
+        away = self.state.mouth.away
+        assert away is not None  # noqa: S101 set above
+        return away
 
     @property
     def crop(self) -> UInt8[np.ndarray, "size size 3"]:

@@ -16,6 +16,7 @@ from speech2face.generators import registry
 from speech2face.jobs.avatar import Avatar, Parts
 from speech2face.jobs.avatar import scaled as strengthened
 from speech2face.jobs.clip import Clip, Progress, Report
+from speech2face.jobs.pose_video import LIMITS
 from speech2face.jobs.preflight import check_video, open_audio, read_portrait, require_space
 from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar
 from speech2face.jobs.reenact.settings import ReenactSettings
@@ -38,7 +39,7 @@ from speech2face.types import ControlTrack, Speech, cut
 
 _LEAST_SEEN = 0.5
 """Share of the frames that must show the face."""
-_ROOM = HeadRoom(low=(-25.0, -18.0, -18.0), high=(25.0, 18.0, 18.0))
+_ROOM = HeadRoom(low=(-LIMITS[0], -LIMITS[1], -LIMITS[2]), high=LIMITS)
 """How far a head may be led: beyond it pictures tear."""
 _WEIGHTS = ("rig", "tracker")
 
