@@ -18,7 +18,7 @@ _NARROWEST, _STRAINED, _WIDEST = 0.25, 0.09, 0.25
 mouth, whose lips would tear, and by which a mouth widens at most."""
 _OPEN = (0.1, 0.2)
 """Opening of a portrait's mouth from which its lips are strained, and at which they are in full."""
-GAP = 1.3
+GAP = 1.45
 """Of the lips' gap."""
 _UPPER = 1.8
 """Of the upper lip up and down; the lower lip follows it by the gap."""
