@@ -7,13 +7,13 @@ from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from speech2face import landmarks
+from speech2face.face.likeness import Likeness
 from speech2face.face.normalize import fit_head, normalized
 from speech2face.face.rig import Rig, shipped_rig
 from speech2face.face.view import View
 from speech2face.geometry import rotation_angles
 from speech2face.motion.follow import motion_of
 from speech2face.motion.motion import Motion
-from speech2face.signals import smoothstep
 
 _AT_ONCE = 500
 """Frames followed at once: memory stays small."""
@@ -22,11 +22,11 @@ _HEAD_SECONDS, _FACE_SECONDS = 0.04, 0.02
 second 88 % stay, and of the face what lasts a frame at 25 a second is left alone."""
 _LIDS = (("eyeBlink_R", landmarks.LIDS[0]), ("eyeBlink_L", landmarks.LIDS[1]))
 """Channels of the lids at the image's left and right: the rig names the person's own sides."""
+_FURTHEST = np.array([0.6, 0.6, 0.2])
+"""Motion of the head to the right and down (eye distances) and of its size (logarithm) that is
+neared and never passed: a picture's hair and background go along so far."""
 _SHUT = 0.2
 """Share of its opening at which an eye is read as shut: lashes are seen as an edge of their own."""
-_CLOSED, _OPEN = 0.012, 0.05
-"""Gap of the driver's lips (eye distances) at which another's meet, and from which they are free
-to be as far apart as their picture has them."""
 
 
 class Driver:
@@ -78,7 +78,9 @@ def transferred(
         absolute: The head takes the driver's own pose, instead of its motion from the anchor.
     """
     rig, meshes = shipped_rig(), driver.meshes
-    reference = np.array(meshes[anchor])
+    calm = Likeness(np.array(meshes[anchor]))
+    # Between closed lips and closed lips: a driver whose lips are never shut opens others' too.
+    reference = calm.head.to_image(calm.closed).astype(np.float32)
     parts = [
         motion_of(np.array(meshes[at : at + _AT_ONCE]), view, fps, reference=reference)
         for at in range(0, len(meshes), _AT_ONCE)
@@ -92,10 +94,11 @@ def transferred(
         pose = rotation_angles(driver.rotations @ own.T)
     weights = _lids_shut(weights, driver, anchor, rig)
     weights = _steady(weights, fps, _FACE_SECONDS)
-    weights = weights - _meeting(driver.gap)[:, None] * view.likeness.opening
+    weights = weights - view.likeness.opening
+    shift = _steady(shift, fps, _HEAD_SECONDS)
     return Motion.of(
         weights, gaze=_steady(gaze, fps, _FACE_SECONDS), pose=_steady(pose, fps, _HEAD_SECONDS),
-        shift=_steady(shift, fps, _HEAD_SECONDS), fps=fps,
+        shift=_FURTHEST * np.tanh(shift / _FURTHEST), fps=fps,
     )  # fmt: skip
 
 
@@ -113,11 +116,6 @@ def _lids_shut(
         channel = rig.index(name)
         weights[:, channel] = np.maximum(closing, np.minimum(weights[:, channel], 0))
     return weights
-
-
-def _meeting(gap: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames"]:
-    """Return how closed the driver's lips are, 0 to 1."""
-    return 1 - smoothstep((gap - _CLOSED) / (_OPEN - _CLOSED))
 
 
 def _steady(

@@ -39,9 +39,9 @@ def reenact(
     from speech2face.jobs.reenact.settings import ReenactSettings
 
     engine = Speech2Face.from_pretrained()
-    settings = ReenactSettings(generator=generator)
 
-    def make(portrait: Path, driving: Path, target: Path) -> None:
+    def make(portrait: Path, driving: Path, target: Path, anchor: float) -> None:
+        settings = ReenactSettings(generator=generator, anchor=anchor)
         engine.reenact(portrait, driving, target, settings=settings)
 
     videos = [("GRID", clip.video) for clip in held_out_clips(data, count)]

@@ -33,7 +33,7 @@ class Reenactment:
 
 def reenact_videos(
     videos: Sequence[tuple[str, Path]],
-    reenact: Callable[[Path, Path, Path], None],
+    reenact: Callable[[Path, Path, Path, float], None],
     judge: Judge,
     folder: Path,
 ) -> list[Reenactment]:
@@ -41,7 +41,8 @@ def reenact_videos(
 
     Args:
         videos: The group and the file of each.
-        reenact: Takes portrait, driving video and output.
+        reenact: Takes portrait, driving video, output, and the second of the video that the
+            portrait is from.
         judge: Judges both.
         folder: Where portraits and videos are kept.
     """
@@ -51,10 +52,11 @@ def reenact_videos(
         name = f"{video.parent.name}_{video.stem}"
         portrait, output = folder / f"{name}.png", folder / f"{name}.mp4"
         real = judge_video(judge, video)
+        anchor = calmest(real)
         if not portrait.exists():
-            write_png(portrait, _frame(video, calmest(real)))
+            write_png(portrait, _frame(video, anchor))
         if not output.exists():
-            reenact(portrait, video, output)
+            reenact(portrait, video, output, anchor / float(real.fps))
         made = judge_video(judge, output)
         found.append(Reenactment(name=name, group=group, made=made, real=real))
     return found
