@@ -105,7 +105,7 @@ def _cells(one: Reenactment) -> dict[str, float]:
         for axis, name in enumerate(("yaw", "pitch", "roll"))
     }
 
-    def along(name: str) -> tuple[Float[np.ndarray, " frames"], Float[np.ndarray, " frames"]]:
+    def along(name: str) -> tuple[np.ndarray, np.ndarray]:
         return getattr(one.made, name)[:length], getattr(one.real, name)[:length]
 
     opening, width = along("mouth_opening"), along("mouth_width")
