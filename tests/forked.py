@@ -5,6 +5,7 @@ takes longer than most of such tests. So one process imports everything and star
 forks becomes a command with its own folder, streams, limits and environment, and ends as one does.
 """
 
+import atexit
 import gc
 import json
 import os
@@ -203,4 +204,5 @@ if __name__ == "__main__":
         except OSError:
             traceback.print_exc()
             status = 120
+    atexit._run_exitfuncs()
     os._exit(status)  # taking an interpreter with torch apart takes half a second

@@ -26,7 +26,7 @@ from PIL import Image
 from speech2face.errors import Speech2FaceError, Speech2FaceWarning
 from speech2face.jobs.settings import Settings
 from speech2face.media.image import read_image
-from speech2face.media.output import atomic_outputs, check_outputs
+from speech2face.media.output import atomic_outputs, check_outputs, remove_unfinished
 from speech2face.media.sound.audio import open_sound
 from speech2face.media.sound.raw_audio import RawFormat
 from speech2face.media.video.encode import Beside, VideoWriter
@@ -185,11 +185,14 @@ def trouble(chance: Chance) -> Iterator[None]:
         case 1:
             signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.0005, 0.04))
     try:
-        yield
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:
+        remove_unfinished()  # as the end of the process does
         raise Speech2FaceError("interrupted") from None  # noqa: EM101 for this test alone
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 

@@ -56,8 +56,10 @@ def benchmark(
     started = perf_counter()
     from speech2face import devices
     from speech2face.jobs.benchmark import benchmark as measure
+    from speech2face.timing import parse_seconds
 
     imports = perf_counter() - started
+    parse_seconds(seconds)
     calibrate_at_first_use(settings.generator, devices.resolve(device), options.ProgressKind.NONE)
     if live:
         _show(_live(portrait, audio, settings, device, seconds), as_json=as_json)

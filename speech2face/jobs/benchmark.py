@@ -5,6 +5,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
 
@@ -19,6 +20,7 @@ from speech2face.jobs.preflight import Job, check
 from speech2face.jobs.settings import Settings
 from speech2face.media.sound.audio import open_sound
 from speech2face.media.sound.sound import Sound
+from speech2face.timing import parse_seconds
 
 _MEGA = 1_000_000
 
@@ -41,10 +43,11 @@ def benchmark(
     Yields:
         Machine, stages in seconds, real-time factor, first frames, peak memory; of each run.
     """
+    length = parse_seconds(seconds)
     with tempfile.TemporaryDirectory() as folder:
         sound, output = Path(folder) / "sound.wav", Path(folder) / "video.mp4"
         check(portrait, audio, None, settings, generator=settings.generator)
-        _repeat(open_sound(audio), seconds, sound)
+        _repeat(open_sound(audio), length, sound)
         for _ in range(runs):
             clock = Clock()
             job = check(portrait, sound, output, settings, overwrite=True)
@@ -57,7 +60,7 @@ def benchmark(
             yield {**hardware(device), **_result(clock, job, len(output.read_bytes()))}
 
 
-def _repeat(sound: Sound, seconds: float, path: Path) -> None:
+def _repeat(sound: Sound, seconds: Fraction, path: Path) -> None:
     """Write a sound as often as it takes to fill a time, as WAV."""
     left = round(seconds * sound.rate)
     with soundfile.SoundFile(path, "w", sound.rate, sound.channels, "PCM_16") as file:

@@ -11,8 +11,10 @@ import numpy as np
 from jaxtyping import Float
 
 from speech2face.checked import typed
+from speech2face.errors import InputError
 from speech2face.jobs.avatar import Avatar
 from speech2face.session import Piece, Session
+from speech2face.timing import parse_seconds
 
 _PIECE = 0.02
 """Seconds of sound that are fed at once, as a microphone gives them."""
@@ -58,7 +60,15 @@ def measure_live(
         samples: Mono speech.
         rate: Its rate.
         seconds: How long to feed it.
+
+    Raises:
+        InputError: That is less than a second.
     """
+    if parse_seconds(seconds) < 1:
+        msg = (
+            f"{seconds} s of live sound tell nothing; expected a second or more; give --seconds 10"
+        )
+        raise InputError(msg)
     session = avatar.session()
     clock = _Clock(session, rate)
     speech = np.resize(samples, round(seconds * rate)).astype(np.float32)

@@ -5,6 +5,7 @@ an input cannot point anywhere.
 """
 
 import errno
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -22,6 +23,58 @@ from speech2face.media.inputs import Opened
 _BUFFER_BYTES = 1 << 18
 _MICROSECONDS = 1_000_000
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class _Interrupted(Exception):  # noqa: N818 it is no error
+    """A signal's exception that came in a callback, in a form that PyAV hands on."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+class Callbacks:
+    """A file that FFmpeg reads, by callbacks in which it loses what is no `Exception`.
+
+    A Ctrl-C that came there would be forgotten; `passed_on` gives it back.
+    """
+
+    def __init__(self, file: io.RawIOBase) -> None:
+        """Wrap a file."""
+        self._file = file
+        self.name: object = getattr(file, "name", "")
+
+    def read(self, size: int) -> bytes | None:
+        """Return the next bytes; none at the end."""  # noqa: DOC501 for `passed_on`
+        try:
+            return self._file.read(size)
+        except (KeyboardInterrupt, SystemExit) as error:
+            raise _Interrupted(error) from error
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move to a position."""  # noqa: DOC501 for `passed_on`
+        try:
+            return self._file.seek(offset, whence)
+        except (KeyboardInterrupt, SystemExit) as error:
+            raise _Interrupted(error) from error
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._file.tell()
+
+    def seekable(self) -> bool:
+        """Return whether it has positions."""
+        return self._file.seekable()
+
+
+@contextmanager
+def passed_on() -> Iterator[None]:
+    """Raise what a signal raised inside a callback."""
+    try:
+        yield
+    except _Interrupted as interrupted:
+        raise interrupted.cause from None
+
 
 Failure = (av.error.FFmpegError, UnicodeDecodeError)
 """What PyAV raises at input that cannot be used."""
@@ -49,17 +102,18 @@ def demuxed(
         MediaError: It is in no known format.
     """
     allowed = {"protocol_whitelist": "", **(options or {})}
-    try:
-        container = av.open(
-            source.reader(start, end), "r", form, container_options=allowed,
-            buffer_size=_BUFFER_BYTES, metadata_errors="replace",
-        )  # fmt: skip
-    except Failure as error:
-        cut = source.read(start + 4, 4) == b"ftyp"
-        words = "moov atom not found: cut off before its index" if cut else reason(error)
-        raise MediaError(words) from error
-    with container:
-        yield container
+    with passed_on():
+        try:
+            container = av.open(
+                Callbacks(source.reader(start, end)), "r", form, container_options=allowed,
+                buffer_size=_BUFFER_BYTES, metadata_errors="replace",
+            )  # fmt: skip
+        except Failure as error:
+            cut = source.read(start + 4, 4) == b"ftyp"
+            words = "moov atom not found: cut off before its index" if cut else reason(error)
+            raise MediaError(words) from error
+        with container:
+            yield container
 
 
 def start_of(container: InputContainer, stream: Stream) -> Fraction | None:

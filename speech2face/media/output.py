@@ -6,6 +6,7 @@ before the work starts (`check_outputs`); each file is written under a temporary
 folder and then renamed (`atomic_outputs`).
 """
 
+import atexit
 import errno
 import os
 import secrets
@@ -40,6 +41,16 @@ class _Finished:
 
 _WAITING: ContextVar[list[_Finished] | None] = ContextVar("_WAITING", default=None)
 """Finished files of the block `together` that is open; None: there is none."""
+
+
+_UNFINISHED: set[Path] = set()
+"""Temporary files that exist; a signal between two lines must not leave one behind."""
+
+
+@atexit.register
+def remove_unfinished() -> None:
+    """Remove what is left of outputs that were never finished, as the end of the process does."""
+    _remove(list(_UNFINISHED))
 
 
 def check_outputs(
@@ -219,6 +230,7 @@ def atomic_outputs(paths: Sequence[Path], overwrite: bool) -> Iterator[list[Path
         place.with_name(f".{place.stem[:20]}.{mark}{number or ''}.part{place.suffix[:20]}")
         for number, place in enumerate(places)
     ]
+    _UNFINISHED.update(temporaries)
     try:
         for temporary in temporaries:
             try:
@@ -264,6 +276,7 @@ def _remove(temporaries: Iterable[Path]) -> None:
     for temporary in temporaries:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        _UNFINISHED.discard(temporary)
 
 
 def _publish(files: Sequence[_Finished]) -> None:

@@ -98,11 +98,10 @@ def synthesize(
     Returns:
         How many files the folder holds of those that were asked for.
     """
+    source = open_source(order, out / _KEPT)
+    names = source.names(count)
     out.mkdir(parents=True, exist_ok=True)
     _claim(order, out)
-    kept = out / _KEPT
-    source = open_source(order, kept)
-    names = source.names(count)
     missing = [name for name in names if not _file(out, name).exists()]
     done, made = len(names) - len(missing), len(names) - len(missing)
     for name, whole in _make_all(source, order, missing, out, workers):

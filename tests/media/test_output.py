@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from speech2face.errors import OutputError
-from speech2face.media.output import atomic_output, check_output, together
+from speech2face.media.output import atomic_output, check_output, remove_unfinished, together
 
 
 def test_a_file_appears_under_its_name_only_when_the_block_ends(tmp_path: Path) -> None:
@@ -186,3 +186,13 @@ def test_what_is_written_together_appears_not_at_all_where_a_part_fails(
     assert first.read_text() == "old"
     assert {path.name for path in tmp_path.iterdir()} <= {"a", "b"}
     assert not second.is_file()
+
+
+def test_what_a_signal_left_between_two_lines_goes_at_the_end(tmp_path: Path) -> None:
+    left = atomic_output(tmp_path / "a", overwrite=False)
+    left.__enter__()  # and nobody ever leaves it
+    assert len(list(tmp_path.iterdir())) == 1
+
+    remove_unfinished()
+
+    assert list(tmp_path.iterdir()) == []

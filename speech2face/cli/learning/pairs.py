@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from speech2face.cli import options
+
 
 def build() -> typer.Typer:
     """Put the group's commands together."""
@@ -20,6 +22,7 @@ def pack(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
     megabytes: Annotated[float, typer.Option(help="Size of the file, at most.")] = 60.0,
     held_out: Annotated[int, typer.Option(help="Held-out identities of each kind.")] = 8,
+    overwrite: options.Overwrite = False,
 ) -> None:
     """Put identities of every kind into one file, as many as fit, the same bytes for each kind.
 
@@ -28,7 +31,7 @@ def pack(
     from speech2face.training.fast.pack import MEGABYTE
     from speech2face.training.fast.pack import pack as write
 
-    size = write(pairs, output, megabytes=megabytes, held_out=held_out)
+    size = write(pairs, output, megabytes=megabytes, held_out=held_out, overwrite=overwrite)
     typer.echo(f"{output}: {size / MEGABYTE:.1f} MiB")
 
 

@@ -1,5 +1,6 @@
 """A sound that is read while it arrives: from a pipe, of unknown length, block by block."""
 
+import io
 import os
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -10,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from speech2face.errors import MediaError
-from speech2face.media.libav import Failure
+from speech2face.media.libav import Callbacks, Failure, passed_on
 from speech2face.media.sound.raw_audio import RawFormat
 
 _PROBED = 4096
@@ -31,13 +32,19 @@ class Arriving:
             MediaError: What comes is no sound that can be decoded.
         """
         layout = raw.options if raw else {}
-        options = {"probesize": str(_PROBED), "analyzeduration": "0", **layout}
+        # Not as options of the container: beside those PyAV forgets the others.
+        options = {
+            "protocol_whitelist": "",
+            "probesize": str(_PROBED),
+            "analyzeduration": "0",
+            **layout,
+        }
         try:
-            self._container = av.open(
-                _Pipe(stream), "r", format=raw.form if raw else None, options=options,
-                container_options={"protocol_whitelist": ""}, buffer_size=_PROBED,
-                metadata_errors="replace",
-            )  # fmt: skip
+            with passed_on():
+                self._container = av.open(
+                    Callbacks(_Pipe(stream)), "r", format=raw.form if raw else None,
+                    options=options, buffer_size=_PROBED, metadata_errors="replace",
+                )  # fmt: skip
             self._track = self._container.streams.audio[0]
         except (*Failure, IndexError) as error:
             msg = (
@@ -59,9 +66,10 @@ class Arriving:
         """
         floats = av.AudioResampler(format="fltp")
         try:
-            for frame in self._container.decode(self._track):
-                for block in floats.resample(frame):
-                    yield np.ascontiguousarray(block.to_ndarray().T)
+            with passed_on():
+                for frame in self._container.decode(self._track):
+                    for block in floats.resample(frame):
+                        yield np.ascontiguousarray(block.to_ndarray().T)
         except av.error.FFmpegError as error:
             msg = f"the sound on standard input broke off ({error}); what came before it was used"
             raise MediaError(msg) from error
@@ -69,11 +77,12 @@ class Arriving:
             self._container.close()
 
 
-class _Pipe:
+class _Pipe(io.RawIOBase):
     """A file without positions, whose `read` returns what is there instead of waiting for more."""
 
     def __init__(self, stream: BinaryIO) -> None:
+        super().__init__()
         self._descriptor = stream.fileno()
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         return os.read(self._descriptor, size)

@@ -15,6 +15,7 @@ from speech2face.errors import InputError
 from speech2face.media.output import atomic_output, check_outputs
 from speech2face.media.video.video import VideoReader
 
+_WIDEST = 4096
 _FASTEST = 50
 """Frames a second: browsers show GIFs of a shorter delay much slower."""
 
@@ -39,10 +40,10 @@ def write_gif(
     if output.suffix.lower() != ".gif":
         msg = f"the output {output} is no GIF by its name; expected an ending of .gif; change it"
         raise InputError(msg)
-    if width <= 0 or not 1 <= fps <= _FASTEST:
+    if not (1 <= width <= _WIDEST and 1 <= fps <= _FASTEST):
         msg = (
-            f"a GIF of {width} px at {fps} frames a second cannot be made; expected a width above "
-            f"0 and 1 to {_FASTEST} frames; try 320 and 12"
+            f"a GIF of {width} px at {fps} frames a second cannot be made; expected 1 to {_WIDEST} "
+            f"px and 1 to {_FASTEST} frames; try 320 and 12"
         )
         raise InputError(msg)
     reader = VideoReader(video)

@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from speech2face.errors import InputError
-from speech2face.media.output import atomic_output
+from speech2face.errors import InputError, shown
+from speech2face.media.output import atomic_output, check_outputs
 from speech2face.synthesis.pairs import (
     KINDS,
     IdentityFrames,
@@ -27,7 +27,9 @@ _QUALITY = 93
 MEGABYTE = 1 << 20
 
 
-def pack(pairs: Path, file: Path, *, megabytes: float = 60.0, held_out: int = 8) -> int:
+def pack(
+    pairs: Path, file: Path, *, megabytes: float = 60.0, held_out: int = 8, overwrite: bool = False
+) -> int:
     """Put identities of every kind into one file, as many as fit, the same bytes for each kind.
 
     Args:
@@ -35,11 +37,23 @@ def pack(pairs: Path, file: Path, *, megabytes: float = 60.0, held_out: int = 8)
         file: The file, which appears whole or not at all.
         megabytes: Its size, at most.
         held_out: Held-out identities of each kind.
+        overwrite: Replace a file that exists.
 
     Returns:
         The file's size in bytes.
-    """
+
+    Raises:
+        InputError: The folder holds no pairs.
+        OutputError: The file exists, or cannot be written.
+    """  # noqa: DOC502 check_outputs raises it
+    check_outputs(file, overwrite=overwrite)
     kinds = [kind for kind in KINDS if any((pairs / kind).glob("*.npz"))]
+    if not kinds:
+        msg = (
+            f"{shown(pairs)} holds no training pairs; expected a folder with {' or '.join(KINDS)} "
+            "in it; make them with speech2face synthesize"
+        )
+        raise InputError(msg)
     arrays: dict[str, np.ndarray] = {}
     for kind in kinds:
         left = megabytes * MEGABYTE / len(kinds)
@@ -49,7 +63,7 @@ def pack(pairs: Path, file: Path, *, megabytes: float = 60.0, held_out: int = 8)
             if left < 0:
                 break
             arrays |= {f"{kind}/{number}/{name}": values for name, values in small.items()}
-    with atomic_output(file, overwrite=True) as partial, partial.open("wb") as opened:
+    with atomic_output(file, overwrite) as partial, partial.open("wb") as opened:
         np.savez(opened, **arrays)  # pyright: ignore[reportArgumentType]
     return file.stat().st_size
 
