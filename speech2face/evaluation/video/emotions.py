@@ -28,7 +28,8 @@ nearly all of "surprised" gape; "angry" are lowered, heavy brows (one broad smil
 there, which is why changes of one face are read and never the face itself. On real neutral speech
 (97 GRID clips against their own median) 4.6 % of the frames pass the threshold of the first four.
 The rules of fear, disgust and contempt were not tried on real faces: their units are those of the
-tables, their weights were set while looking at renderings of ours, which flatters those.
+tables, their weights were set while looking at renderings of ours, which flatters those. So were
+the weights that speak against sad, angry and surprised.
 """
 
 import math
