@@ -17,6 +17,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -53,9 +54,10 @@ class Running:
         return self.returncode
 
     def send_signal(self, number: int) -> None:
-        """Send it a signal."""
+        """Send it a signal, unless it has ended."""
         if self.returncode is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
 
 class Commands:
