@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from speech2face.errors import WeightsError, shown
+from speech2face.errors import InputError, WeightsError, shown
 from speech2face.media.files import require_stored
 
 _CONFIG_KEY = "config"
@@ -144,9 +144,12 @@ def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Open a file and read its configuration.
 
     Raises:
-        WeightsError: It is no safetensors file, or it carries no configuration.
+        WeightsError: It is absent, no safetensors file, or it carries no configuration.
     """
-    require_stored(path, "weight file")
+    try:
+        require_stored(path, "weight file")
+    except InputError as error:
+        raise WeightsError(str(error)) from error
     try:
         with safe_open(path, framework="pt") as opened:
             yield opened, json.loads((opened.metadata() or {})[_CONFIG_KEY])

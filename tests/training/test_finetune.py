@@ -167,5 +167,5 @@ def test_weights_of_another_network_are_refused(
     assert main([*command, "--speech2landmarks", str(tmp_path / "nobody.safetensors")]) == 6
 
     first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith(f"speech2face: {other} holds no weights of Speech2Landmarks; ")
+    assert first.startswith(f"speech2face: {other} holds no weights of Speech2Landmarks (")
     assert "nobody.safetensors" in second
