@@ -1,10 +1,21 @@
 """A video of somebody who talks, for tests: the example's portrait, animated by the package."""
 
-from pathlib import Path
+from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 from clips import ffmpeg
 
+from speech2face import landmarks
 from speech2face.__main__ import main
+from speech2face.face.normalize import normalize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from speech2face.face.track import FaceTracker
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -36,3 +47,13 @@ def without_sound(video: Path) -> Path:
     silent = video.with_name(f"silent_{video.name}")
     ffmpeg("-i", str(video), "-an", "-c:v", "copy", str(silent))
     return silent
+
+
+def mouth_openings(tracker: FaceTracker, frames: Sequence[np.ndarray]) -> np.ndarray:
+    """Follow the face of a video; return how far its mouth is open in each frame."""
+    face, found = None, []
+    for frame in frames:
+        face = tracker.follow(frame, face)
+        assert face is not None
+        found.append(landmarks.mouth_opening(normalize(face.mesh)))
+    return np.array(found)

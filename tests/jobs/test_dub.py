@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 from clips import ffmpeg
-from talking import EXAMPLES, talking_video
+from talking import EXAMPLES, mouth_openings, talking_video
 
-from speech2face import landmarks
 from speech2face.__main__ import main
 from speech2face.errors import InputError, NoFaceError
-from speech2face.face.normalize import normalize
 from speech2face.face.track import FaceTracker
 from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.clip import Clip
@@ -43,15 +41,6 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _openings(tracker: FaceTracker, frames: list[np.ndarray]) -> np.ndarray:
-    face, found = None, []
-    for frame in frames:
-        face = tracker.follow(frame, face)
-        assert face is not None
-        found.append(landmarks.mouth_opening(normalize(face.mesh)))
-    return np.array(found)
-
-
 def test_silence_takes_the_old_speech_away(
     engine: Speech2Face, tracker: FaceTracker, video: Path, silence: Path
 ) -> None:
@@ -60,8 +49,8 @@ def test_silence_takes_the_old_speech_away(
     after = list(engine.dub(video, silence))
 
     assert len(after) == len(before)
-    assert _openings(tracker, before).max() > 0.06
-    assert _openings(tracker, after).max() < 0.03
+    assert mouth_openings(tracker, before).max() > 0.06
+    assert mouth_openings(tracker, after).max() < 0.03
 
 
 def test_only_the_lower_face_changes(

@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import ffmpeg
-from talking import talking_video, without_sound
+from talking import mouth_openings, talking_video, without_sound
 
-from speech2face import landmarks
 from speech2face.__main__ import main
 from speech2face.errors import InputError, NoFaceError
-from speech2face.face.normalize import normalize
 from speech2face.face.track import FaceTracker
 from speech2face.generators.warp.latents import unpack
 from speech2face.jobs.animate import Speech2Face
@@ -28,22 +26,13 @@ def driving(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return talking_video(tmp_path_factory.mktemp("talking"), seconds=1.0)
 
 
-def _openings(tracker: FaceTracker, frames: list[np.ndarray]) -> np.ndarray:
-    face, found = None, []
-    for frame in frames:
-        face = tracker.follow(frame, face)
-        assert face is not None
-        found.append(landmarks.mouth_opening(normalize(face.mesh)))
-    return np.array(found)
-
-
 def test_a_face_led_by_itself_says_the_same(
     engine: Speech2Face, tracker: FaceTracker, portrait: Path, driving: Path
 ) -> None:
     clip = engine.reenact(portrait, driving, settings=ReenactSettings(size=192, full=False))
 
-    said = _openings(tracker, list(clip))
-    led = _openings(tracker, list(VideoReader(driving)))
+    said = mouth_openings(tracker, list(clip))
+    led = mouth_openings(tracker, list(VideoReader(driving)))
     assert len(said) == 25
     assert np.corrcoef(said, led)[0, 1] > 0.9
     assert 0.7 < said.std() / led.std() < 1.3
