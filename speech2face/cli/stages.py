@@ -67,7 +67,7 @@ def landmarks(
     from speech2face.face.likeness import Likeness
     from speech2face.face.rig import shipped_rig
     from speech2face.jobs.avatar import scaled
-    from speech2face.jobs.preflight import open_audio
+    from speech2face.jobs.sound import open_audio
     from speech2face.media.inputs import open_input
     from speech2face.media.output import check_outputs, together
     from speech2face.stages.artifacts import Origin, save_track
@@ -123,7 +123,7 @@ def latents(
     from speech2face.face.alignment import create_tracker
     from speech2face.generators.registry import create, require
     from speech2face.jobs.pose_video import follow_pose
-    from speech2face.jobs.preflight import open_audio
+    from speech2face.jobs.sound import open_audio
     from speech2face.media.inputs import open_input
     from speech2face.media.output import check_outputs, together
     from speech2face.stages.artifacts import Origin, check_origin, load_track, save_track
@@ -237,8 +237,8 @@ def mux(
 
     Sound that MP4 cannot hold becomes AAC of its own rate and channels.
     """
-    from speech2face.jobs.preflight import open_audio
     from speech2face.jobs.provenance import SYNTHETIC_TAGS
+    from speech2face.jobs.sound import open_audio
     from speech2face.media.output import check_outputs
     from speech2face.media.video.mux import mux as join
 

@@ -16,12 +16,11 @@ from speech2face.errors import InputError, OutputError, Speech2FaceWarning
 from speech2face.generators import registry
 from speech2face.jobs.provenance import sidecar_path
 from speech2face.jobs.settings import Settings, parse_colour
+from speech2face.jobs.sound import open_audio
 from speech2face.media.files import require_stored
 from speech2face.media.image import read_image
 from speech2face.media.inputs import Opened, Readable, open_input
 from speech2face.media.output import check_outputs, require_name, shortened
-from speech2face.media.sound.audio import open_sound
-from speech2face.media.sound.raw_audio import RawFormat
 from speech2face.media.sound.sound import Sound
 from speech2face.media.video.container import require_mp4_name
 from speech2face.media.video.encode import require_encoders
@@ -134,12 +133,6 @@ def check_video(
     check_outputs(video, inputs=inputs, overwrite=overwrite)
     require_mp4_name(video)
     return video, sidecar_path(video, inputs=inputs, overwrite=overwrite)
-
-
-def open_audio(given: Readable | Sound, settings: Settings) -> Sound:
-    """Open a sound as the settings say: which track, and how samples without a header are read."""
-    raw = None if settings.raw_audio is None else RawFormat.parse(settings.raw_audio)
-    return open_sound(given, track=settings.audio_track, raw=raw)
 
 
 def read_portrait(

@@ -19,8 +19,9 @@ from speech2face.jobs.clip import Progress, Report
 from speech2face.jobs.dub.frames import Dubbed, Footage
 from speech2face.jobs.dub.mouth import NewMouth, OwnMouths, Said, say, speaking
 from speech2face.jobs.dub.settings import DubSettings
-from speech2face.jobs.preflight import Job, check, check_video, open_audio, require_space
+from speech2face.jobs.preflight import Job, check, check_video, require_space
 from speech2face.jobs.provenance import COMPOSITE_TAGS, sidecar
+from speech2face.jobs.sound import open_audio
 from speech2face.media.inputs import Readable, open_input
 from speech2face.media.sound.audio import open_sound
 from speech2face.media.sound.framed import FramedSound, Under

@@ -17,9 +17,10 @@ from speech2face.jobs.avatar import Avatar, Parts
 from speech2face.jobs.avatar import scaled as strengthened
 from speech2face.jobs.clip import Clip, Progress, Report
 from speech2face.jobs.pose_video import LIMITS
-from speech2face.jobs.preflight import check_video, open_audio, read_portrait, require_space
+from speech2face.jobs.preflight import check_video, read_portrait, require_space
 from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar
 from speech2face.jobs.reenact.settings import ReenactSettings
+from speech2face.jobs.sound import open_audio
 from speech2face.media.inputs import Opened, Readable, open_input
 from speech2face.media.sound.audio import open_sound
 from speech2face.media.sound.framed import FramedSound
