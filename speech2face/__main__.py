@@ -2,23 +2,18 @@
 
 import io
 import os
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
 from speech2face.cli.aliases import AliasError, translate
 from speech2face.cli.app import run
+from speech2face.cli.interruption import ended_by_signals
 from speech2face.errors import Speech2FaceError, Speech2FaceWarning
 
 _USAGE, _INTERRUPTED, _UNREAD = 2, 130, 141
-_SOON = 0.02
-"""Seconds until a signal that was lost is raised again: the callback has returned by then."""
-_ENDING_SIGNALS = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGXCPU")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,11 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", Speech2FaceWarning)
         warnings.showwarning = _show_warning
-        _catch_signals()
-        sys.unraisablehook = _raise_again
         _let_any_name_out()
         try:
-            return run(translate(sys.argv[1:] if arguments is None else arguments))
+            with ended_by_signals():
+                return run(translate(sys.argv[1:] if arguments is None else arguments))
         except AliasError as error:
             _say(str(error))
             return _USAGE
@@ -64,31 +58,6 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     _say(f"warning: {message}")
 
 
-def _catch_signals() -> None:
-    """Let every signal that would end the program end it by an exception."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-    for name in _ENDING_SIGNALS:
-        number = getattr(signal, name, None)
-        # What is ignored from outside (nohup) stays ignored.
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, _terminate)
-
-
-def _raise_again(swallowed: "sys.UnraisableHookArgs") -> None:
-    """Raise a signal's exception once more that came inside a callback, where C code loses it."""
-    error = swallowed.exc_value
-    if not isinstance(error, KeyboardInterrupt | SystemExit) or not hasattr(signal, "setitimer"):
-        sys.__unraisablehook__(swallowed)
-        return
-
-    def once_more(*_: object) -> None:
-        raise error
-
-    signal.signal(signal.SIGALRM, once_more)
-    signal.setitimer(signal.ITIMER_REAL, _SOON)
-
-
 def _let_any_name_out() -> None:
     """Print file names that are no text as the bytes that they are; escape them in messages.
 
@@ -110,15 +79,6 @@ def _reader_gone() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     _say("what reads the output has ended; files that were finished are kept")
     return _UNREAD
-
-
-def _terminate(signal_number: int, frame: FrameType | None) -> None:
-    # An exception instead of sudden death, so that half-written files are removed on the way out.
-    del frame
-    for name in _ENDING_SIGNALS:  # a second one must not disturb the cleaning
-        if (number := getattr(signal, name, None)) is not None:
-            signal.signal(number, signal.SIG_IGN)
-    sys.exit(128 + signal_number)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,8 +19,6 @@ from speech2face.stages.artifacts import Origin, load_track, save_track
 from speech2face.types import LatentTrack
 
 SMALL = ("--crop", "--size", "64", "--progress", "none")
-_PRESSED_AGAIN = 5
-"""Seconds after which a signal is sent once more."""
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +72,8 @@ def test_a_command_that_a_signal_ends_leaves_nothing_behind(
     folder.mkdir()
 
     with speaking(commands, portrait, cut_speech(3), folder) as running:
-        # Once in a while Python loses one in a callback of a library; people then press again.
-        again = threading.Timer(_PRESSED_AGAIN, running.send_signal, [number])
-        again.start()
         running.send_signal(number)
         status = running.wait()
-        again.cancel()
 
     assert status == 128 + number
     assert list(folder.iterdir()) == []
