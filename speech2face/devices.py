@@ -20,7 +20,7 @@ def resolve(name: str = "auto") -> torch.device:
     except RuntimeError as error:
         msg = f"there is no device named {name!r}; use auto, cpu, cuda, cuda:N or mps"
         raise DeviceError(msg) from error
-    if device.type not in {"cpu", "cuda", "mps"}:
+    if device.type not in {"cpu", "cuda", "mps"} or (device.type == "cpu" and device.index):
         msg = f"the device {name!r} computes nothing here; use auto, cpu, cuda, cuda:N or mps"
         raise DeviceError(msg)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():

@@ -26,7 +26,7 @@ _IMPORTED = (
     "speech2face.jobs.finetune", "speech2face.jobs.prepare", "speech2face.jobs.benchmark",
     "speech2face.media.video.mux", "speech2face.media.video.gif", "speech2face.stages.artifacts",
 )  # fmt: skip
-_LONGEST = 120
+_LONGEST = 600
 """Seconds after which a command is taken to hang."""
 
 Stream = int | IO[Any]

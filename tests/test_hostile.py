@@ -23,6 +23,7 @@ import pytest
 from clips import click, video
 from PIL import Image
 
+from speech2face.cli.interruption import ended_by_signals
 from speech2face.errors import Speech2FaceError, Speech2FaceWarning
 from speech2face.jobs.settings import Settings
 from speech2face.media.image import read_image
@@ -38,7 +39,7 @@ from speech2face.types import LandmarkTrack, LatentTrack
 
 CASES = int(os.environ.get("SPEECH2FACE_HOSTILE", "2000"))
 SIGNALS = "SPEECH2FACE_HOSTILE" in os.environ
-LONGEST = 10
+LONGEST = 100
 LATENTS = LatentTrack(values=np.zeros((3, 5), np.float32), space="warp", fps=Settings().rate)
 
 Chance = random.Random  # noqa: S311 - nothing here is secret
@@ -179,26 +180,24 @@ def trouble(chance: Chance) -> Iterator[None]:
     everybody runs has to be.
     """
 
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before, limits = signal.getsignal(signal.SIGALRM), resource.getrlimit(resource.RLIMIT_FSIZE)
-    signal.signal(signal.SIGALRM, interrupt)
-    match chance.randrange(3):
-        case 0:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (chance.randrange(1, 9000), limits[1]))
-        case 1 if SIGNALS:
-            signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.0005, 0.04))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-    except KeyboardInterrupt:
+        with ended_by_signals():
+            match chance.randrange(3):
+                case 0:
+                    resource.setrlimit(
+                        resource.RLIMIT_FSIZE, (chance.randrange(1, 9000), limits[1])
+                    )
+                case 1 if SIGNALS:
+                    signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.0005, 0.04))
+            try:
+                yield
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+    except SystemExit:
         remove_unfinished()  # as the end of the process does
         raise Speech2FaceError("interrupted") from None  # noqa: EM101 for this test alone
     finally:
-        signal.signal(signal.SIGALRM, before)
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
@@ -287,10 +286,6 @@ def test_no_input_ends_in_anything_but_a_result_or_a_typed_error(
                 work(given, chance)
             except Speech2FaceError as error:
                 assert str(error), case  # noqa: PT017 - most cases raise, some do not
-            except KeyboardInterrupt:  # it came between the block and the end of `trouble`
-                remove_unfinished()
-                for left in tmp_path.glob("out.*"):
-                    left.unlink()
             except Exception as error:
                 msg = f"case {case} ({kind}, {work.__name__}) ended in {error!r}"
                 raise AssertionError(msg) from error

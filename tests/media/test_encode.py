@@ -333,7 +333,7 @@ def test_a_disk_that_fills_up_is_named_and_leaves_nothing(tmp_path: Path) -> Non
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=600)
 
     assert "OutputError: could not write" in errors
     assert "the disk is full" in errors
@@ -452,7 +452,7 @@ def test_ctrl_c_leaves_no_file(tmp_path: Path) -> None:
         assert process.stdout.readline() == "writing\n"
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=600)
 
     assert errors.strip().endswith("KeyboardInterrupt")
     assert list(tmp_path.iterdir()) == []

@@ -173,7 +173,7 @@ def test_two_processes_draw_apart_average_their_gradients_and_write_once(tmp_pat
     ]  # fmt: skip
 
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PACKAGE.parent)}
-    subprocess.run(command, check=True, env=environment, timeout=120)
+    subprocess.run(command, check=True, env=environment, timeout=1800)
 
     first, second = (json.loads((tmp_path / f"rank{i}.json").read_text()) for i in range(2))
     assert set(first["drawn"]).isdisjoint(second["drawn"])

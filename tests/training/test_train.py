@@ -114,7 +114,7 @@ def test_two_processes_train_by_one_command(prepared: Path, tmp_path: Path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(package)}
 
     done = subprocess.run(
-        command, check=True, env=environment, timeout=300, capture_output=True, text=True
+        command, check=True, env=environment, timeout=1800, capture_output=True, text=True
     )
 
     assert done.stdout.strip() == str(tmp_path / "run" / "speech2landmarks.safetensors")

@@ -9,7 +9,7 @@ Data = Annotated[
     Path, typer.Option(envvar="SPEECH2FACE_DATA", help="Folder with grid/, portraits/, models/.")
 ]
 Output = Annotated[
-    Path, typer.Option("--output", "-o", help="Folder for what is made, tables and pictures.")
+    Path, typer.Option("--output", "-o", help="Folder of what is made; earlier tables go.")
 ]
 Teacher = Annotated[
     Path | None, typer.Option(help="The judge's .task file; without it that of the data.")
