@@ -10,7 +10,7 @@ from pathlib import Path
 
 from speech2face.cli.aliases import AliasError, translate
 from speech2face.cli.app import run
-from speech2face.cli.interruption import ended_by_signals
+from speech2face.cli.terminal.interruption import ended_by_signals
 from speech2face.errors import Speech2FaceError, Speech2FaceWarning
 
 _USAGE, _INTERRUPTED, _UNREAD = 2, 130, 141

@@ -23,7 +23,7 @@ import pytest
 from clips import click, video
 from PIL import Image
 
-from speech2face.cli.interruption import ended_by_signals
+from speech2face.cli.terminal.interruption import ended_by_signals
 from speech2face.errors import Speech2FaceError, Speech2FaceWarning
 from speech2face.jobs.settings import Settings
 from speech2face.media.image import read_image

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from speech2face.cli import options, pipes
-from speech2face.cli.progress import reporter
-from speech2face.cli.say import say_path
+from speech2face.cli import options
 from speech2face.cli.settings_options import with_settings
+from speech2face.cli.terminal import pipes
+from speech2face.cli.terminal.progress import reporter
+from speech2face.cli.terminal.say import say_path
 from speech2face.jobs.settings import Settings
 
 _Portrait = Annotated[

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from speech2face.cli import options
-from speech2face.cli.progress import counting
-from speech2face.cli.say import say_path
 from speech2face.cli.settings_options import with_settings
+from speech2face.cli.terminal.progress import counting
+from speech2face.cli.terminal.say import say_path
 from speech2face.jobs.settings import Settings
 
 _Jobs = Annotated[Path, typer.Argument(help="A .csv or .jsonl file, or a folder.", metavar="JOBS")]

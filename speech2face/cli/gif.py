@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from speech2face.cli.say import say_path
+from speech2face.cli.terminal.say import say_path
 
 
 def gif(

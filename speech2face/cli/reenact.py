@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from speech2face.cli import options
-from speech2face.cli.progress import reporter
-from speech2face.cli.say import say_path
 from speech2face.cli.settings_options import with_settings
+from speech2face.cli.terminal.progress import reporter
+from speech2face.cli.terminal.say import say_path
 from speech2face.jobs.reenact.settings import ReenactSettings
 
 _Driving = Annotated[Path, typer.Argument(help="A video of a face that moves.", metavar="DRIVING")]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speech2face.cli import options
-from speech2face.cli.progress import reporter
-from speech2face.cli.say import say_path
 from speech2face.cli.settings_options import with_settings
+from speech2face.cli.terminal.progress import reporter
+from speech2face.cli.terminal.say import say_path
 from speech2face.jobs.settings import Settings
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from speech2face.cli import options
-from speech2face.cli.say import say_path
+from speech2face.cli.terminal.say import say_path
 
 _Name = Annotated[
     str, typer.Option(help="What to call them: --generator facevid2vid:NAME uses them then.")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speech2face.cli import options
-from speech2face.cli.progress import counting
-from speech2face.cli.say import say_path
+from speech2face.cli.terminal.progress import counting
+from speech2face.cli.terminal.say import say_path
 
 if TYPE_CHECKING:
     import torch

@@ -7,8 +7,8 @@ import typer
 
 from speech2face.cli import options
 from speech2face.cli.learning.prepare import show
-from speech2face.cli.progress import counting
-from speech2face.cli.say import say_path
+from speech2face.cli.terminal.progress import counting
+from speech2face.cli.terminal.say import say_path
 
 
 def finetune(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speech2face.cli import options
-from speech2face.cli.progress import counting
+from speech2face.cli.terminal.progress import counting
 
 if TYPE_CHECKING:
     from speech2face.jobs.prepare import PreparedVideo

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from speech2face.cli import options
-from speech2face.cli.progress import counting
+from speech2face.cli.terminal.progress import counting
 
 
 class Kind(StrEnum):

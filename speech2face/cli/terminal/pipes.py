@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from typer import BadParameter
 
 from speech2face.cli.options import ProgressKind
-from speech2face.cli.progress import reporter
-from speech2face.cli.say import say_path
+from speech2face.cli.terminal.progress import reporter
+from speech2face.cli.terminal.say import say_path
 from speech2face.jobs.settings import Settings
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""The terminal around a command: signals, pipes, progress, and what is printed."""
