@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 _ENDING = (
     "SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGXCPU",
@@ -26,22 +27,26 @@ def ended_by_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    end = _End()
-    # SIGINT's default is a function of Python's.
-    caught = {
-        number: signal.signal(number, end)
-        for name in _ENDING
-        if (number := getattr(signal, name, None)) is not None
-        and signal.getsignal(number) in {signal.SIG_DFL, signal.default_int_handler}
-    }
-    reported, sys.unraisablehook = sys.unraisablehook, _report_unless_ending
+    end, caught, reported = _End(), dict[int, Any](), sys.unraisablehook
     try:
+        sys.unraisablehook = _report_unless_ending
+        for number in _unheeded():
+            caught[number] = signal.signal(number, end)
         yield
     finally:
+        end.over = True  # nothing that is called, so no signal comes before it
         end.stop()
         sys.unraisablehook = reported
         for number, before in caught.items():
             signal.signal(number, before)
+
+
+def _unheeded() -> list[int]:
+    """List the signals that would end the program as they stand."""
+    numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+    # SIGINT's default is a function of Python's.
+    ending = {signal.SIG_DFL, signal.default_int_handler}
+    return [number for number in numbers if signal.getsignal(number) in ending]
 
 
 class _End:
@@ -49,6 +54,8 @@ class _End:
 
     def __init__(self) -> None:
         self._first: int | None = None
+        self.over: bool = False
+        """Whether all that still comes is passed over."""
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Raise the exception of the first signal, unless it is being handled.
@@ -58,6 +65,8 @@ class _End:
             SystemExit: It was another one.
         """
         del frame
+        if self.over:
+            return
         if self._first is None:
             self._first = number
             if hasattr(signal, "setitimer"):
@@ -69,7 +78,7 @@ class _End:
         raise SystemExit(128 + self._first)
 
     def stop(self) -> None:
-        """Raise no more."""
+        """Stop insisting."""
         if self._first is not None and hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
 
