@@ -38,6 +38,7 @@ LEVELS = (  # from the bottom up: a part imports only parts of the lines above i
     {"training"},
     {"jobs"},
     {"evaluation"},
+    {"serve"},
     {"cli"},
     {"__main__"},
 )

@@ -8,7 +8,18 @@ import typer
 from typer.core import TyperGroup
 
 from speech2face import __version__
-from speech2face.cli import animate, batch, benchmark, doctor, dub, gif, reenact, stages, weights
+from speech2face.cli import (
+    animate,
+    batch,
+    benchmark,
+    doctor,
+    dub,
+    gif,
+    reenact,
+    serve,
+    stages,
+    weights,
+)
 from speech2face.cli.evaluate import group as evaluate
 from speech2face.cli.learning import calibrate, finetune, pairs, prepare, synthesize, train
 
@@ -66,6 +77,7 @@ def build() -> typer.Typer:
     app.command("render")(stages.render)
     app.command("mux")(stages.mux)
     app.command("batch")(batch.batch)
+    app.command("serve")(serve.serve)
     app.command("gif")(gif.gif)
     app.command("benchmark")(benchmark.benchmark)
     app.command("calibrate")(calibrate.calibrate)

@@ -23,6 +23,7 @@ _PACKAGES = (
 _OPTIONAL = {
     "pillow_heif": "HEIC pictures: pip install 'speech2face[heif]'",
     "matplotlib": "--plot: pip install 'speech2face[plot]'",
+    "fastapi": "serve: pip install 'speech2face[serve]'",
 }
 
 
