@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from speech2face.jobs.clip import Clip, Progress
     from speech2face.jobs.dub.frames import Dubbed
     from speech2face.jobs.dub.settings import DubSettings
+    from speech2face.jobs.group.frames import GroupClip
+    from speech2face.jobs.group.speakers import Speaker
     from speech2face.jobs.reenact.settings import ReenactSettings
     from speech2face.jobs.settings import Settings
     from speech2face.session import Piece, Session
@@ -34,6 +36,7 @@ __all__ = [
     "DeviceError",
     "DubSettings",
     "Dubbed",
+    "GroupClip",
     "InputError",
     "MediaError",
     "NoFaceError",
@@ -43,6 +46,7 @@ __all__ = [
     "ReenactSettings",
     "Session",
     "Settings",
+    "Speaker",
     "Speech2Face",
     "Speech2FaceError",
     "Speech2FaceWarning",
@@ -54,6 +58,7 @@ _HOMES: dict[str, str] = {"Speech2Face": "jobs.animate", "Avatar": "jobs.avatar"
 _HOMES |= {"Clip": "jobs.clip", "Progress": "jobs.clip", "Settings": "jobs.settings"}
 _HOMES |= {"Dubbed": "jobs.dub.frames", "DubSettings": "jobs.dub.settings"}
 _HOMES |= {"ReenactSettings": "jobs.reenact.settings"}
+_HOMES |= {"GroupClip": "jobs.group.frames", "Speaker": "jobs.group.speakers"}
 _HOMES |= {"Piece": "session", "Session": "session"}
 
 

@@ -29,6 +29,22 @@ _Raw = Annotated[
         rich_help_panel=options.RUN,
     ),
 ]  # fmt: skip
+_Speakers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--speaker", metavar="FACE=SOUND",
+        help="Of a picture of several people: this face says this sound, instead of AUDIO; once "
+        "for each. FACE as in --face-select; SOUND@3.5 begins at that second, SOUND@+0.5 so long "
+        "after the one before. All other faces listen.",
+    ),
+]  # fmt: skip
+_Faces = Annotated[
+    Path | None,
+    typer.Option(
+        "--faces", help="Who speaks when in AUDIO, a TOML file: left = \\[\\[0, 3.2], \\[7.5, 9]]. "
+        "All other faces listen.",
+    ),
+]  # fmt: skip
 # Other tools name their inputs by options; cli.aliases turns those into these two.
 _PortraitOption = Annotated[Path | None, typer.Option("--portrait", hidden=True)]
 _AudioOption = Annotated[Path | None, typer.Option("--audio", hidden=True)]
@@ -41,6 +57,8 @@ def animate(
     *,
     portrait_option: _PortraitOption = None,
     audio_option: _AudioOption = None,
+    speaker: _Speakers = None,
+    faces: _Faces = None,
     output: options.Output = None,
     overwrite: options.Overwrite = False,
     settings: Settings,
@@ -62,8 +80,19 @@ def animate(
     with -o - fragmented MP4 (or, with --raw, frames) goes to standard output:
 
     piper ... | speech2face animate me.jpg - -o - | ffplay -
+
+    Several people of one picture speak in turn, and listen to each other:
+
+    speech2face animate us.jpg --speaker left=a.wav --speaker right=b.wav@+0.3 -o us.mp4
     """
-    places = _inputs(portrait, audio, portrait_option, audio_option)
+    given = _given(portrait, audio, portrait_option, audio_option)
+    if speaker or faces:
+        _animate_group(
+            given, speaker or [], faces, output, settings, device, progress,
+            overwrite=overwrite, raw=raw,
+        )  # fmt: skip
+        return
+    places = _inputs(given)
 
     from speech2face import devices
     from speech2face.cli.learning.calibrate import calibrate_at_first_use
@@ -90,23 +119,78 @@ def animate(
         say_path(job.output)
 
 
-def _inputs(
+def _given(
     portrait: Path | None,
     audio: Path | None,
     portrait_option: Path | None,
     audio_option: Path | None,
-) -> tuple[Path, Path]:
-    """Bring arguments and the options of other tools together.
-
-    Raises:
-        BadParameter: An input is missing or given twice.
-    """
+) -> list[Path]:
+    """Bring arguments and the options of other tools together: the portrait, then the sound."""
     places = [path for path in (portrait, audio) if path is not None]
     if portrait_option is not None:
         places.insert(0, portrait_option)
     if audio_option is not None:
         places.append(audio_option)
-    if len(places) != 2:  # noqa: PLR2004 - the two inputs
-        msg = f"expected one portrait and one sound, got {len(places)} inputs"
+    return places
+
+
+def _inputs(given: list[Path]) -> tuple[Path, Path]:
+    """Return the portrait and the sound.
+
+    Raises:
+        BadParameter: An input is missing or given twice.
+    """
+    if len(given) != 2:  # noqa: PLR2004 - the two inputs
+        msg = f"expected one portrait and one sound, got {len(given)} inputs"
         raise typer.BadParameter(msg)
-    return places[0], places[1]
+    return given[0], given[1]
+
+
+def _animate_group(
+    given: list[Path],
+    speakers: list[str],
+    faces: Path | None,
+    output: Path | None,
+    settings: Settings,
+    device: str,
+    progress: options.ProgressKind,
+    *,
+    overwrite: bool,
+    raw: bool,
+) -> None:
+    """Make several people of one picture speak.
+
+    Raises:
+        BadParameter: The inputs do not fit together.
+    """
+    if speakers and faces:
+        msg = "--speaker gives each face its sound, --faces shares one out; write one of them"
+        raise typer.BadParameter(msg)
+    if len(given) != (1 if speakers else 2):
+        wanted = "one picture, AUDIO is left out" if speakers else "one picture and one sound"
+        which = "--speaker" if speakers else "--faces"
+        msg = f"with {which} expected {wanted}, got {len(given)} inputs"
+        raise typer.BadParameter(msg)
+    if pipes.STANDARD in given or raw:
+        msg = "several speakers are heard before they are drawn: name files, without - and --raw"
+        raise typer.BadParameter(msg)
+
+    from speech2face import devices
+    from speech2face.cli.learning.calibrate import calibrate_at_first_use
+    from speech2face.jobs.animate import Speech2Face
+    from speech2face.jobs.group.job import check_group
+    from speech2face.jobs.group.speakers import in_turns, parse_speaker
+
+    place, stream = devices.resolve(device), pipes.standard_output(output)
+    who = [parse_speaker(text) for text in speakers] if faces is None else in_turns(faces, given[1])
+    job = check_group(
+        given[0], who, None if stream else output or Path(), settings, overwrite=overwrite,
+        files={} if faces is None else {"faces": faces},
+    )  # fmt: skip
+    calibrate_at_first_use(settings.generator, place, progress)
+    engine = Speech2Face.from_pretrained(str(place))
+    typer.echo(f"speech2face: {settings.generator} on {place}", err=True)
+    with reporter(progress) as report:
+        engine.run_group(job, report, stream)
+    if job.output is not None:
+        say_path(job.output)

@@ -1,6 +1,7 @@
 """Choose the face of a picture, and refuse one that cannot be animated."""
 
 import warnings
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -53,15 +54,71 @@ def prepare_view(
         NoFaceError: There is no face, or none that can be animated.
         InputError: `select` or `size` is unusable.
     """  # noqa: DOC502 those below raise it
+    faces = _found(image, tracker, size)
+    face = _chosen(faces, select)
+    _check(face, force=force)
+    return cut_view(image, face, size)
+
+
+def prepare_views(
+    image: UInt8[np.ndarray, "height width 3"],
+    tracker: FaceTracker,
+    selects: Sequence[str],
+    *,
+    size: int | None = None,
+    force: bool = False,
+) -> tuple[list[View], list[int]]:
+    """Find all faces of a picture that can be animated and cut the squares around them.
+
+    Args:
+        image: As in `prepare_view`.
+        tracker: As there.
+        selects: Faces that must be among them, each named as `select` there.
+        size: As there.
+        force: As there.
+
+    Returns:
+        The views, the largest face first, and which of them each of `selects` names. A face that
+        nobody named and that cannot be animated is left out, with a warning.
+
+    Raises:
+        NoFaceError: There is no face, or one that is named cannot be animated.
+        InputError: One that is named is not there, or `size` is unusable.
+    """  # noqa: DOC502 those below raise it
+    faces = _found(image, tracker, size)
+    named = [_named(faces, select) for select in selects]
+    for face in {id(face): face for face in named}.values():
+        _check(face, force=force)
+    usable: list[Face] = []
+    for face in faces:
+        if not any(face is one for one in named):
+            try:
+                _check(face, force=force)
+            except NoFaceError as error:
+                note = f"the face at {_box(face)} stays as it is: {error}"
+                warnings.warn(note, Speech2FaceWarning, stacklevel=2)
+                continue
+        usable.append(face)
+    places = [next(n for n, one in enumerate(usable) if one is face) for face in named]
+    return [cut_view(image, face, size) for face in usable], places
+
+
+def _found(
+    image: UInt8[np.ndarray, "height width 3"], tracker: FaceTracker, size: int | None
+) -> list[Face]:
+    """Find the faces of a picture, the largest first.
+
+    Raises:
+        NoFaceError: There is none.
+        InputError: No crop can have that size.
+    """  # noqa: DOC502 check_size raises it
     if size is not None:
         check_size(size)
     candidates = tracker.find(image, least_score=0.0)
     faces = [face for face in candidates if face.score >= SURE]
     if not faces:
         raise NoFaceError(_no_face_message(image, tracker, candidates))
-    face = _chosen(faces, select)
-    _check(face, force=force)
-    return cut_view(image, face, size)
+    return faces
 
 
 def _no_face_message(
@@ -145,23 +202,35 @@ def _chosen(faces: list[Face], select: str) -> Face:
     """Pick the face that is asked for; say so where another could have been meant.
 
     Raises:
-        InputError: There is no such face, or `select` is none of the known words.
-    """
-    boxes = ", ".join(f"{number}: {_box(face)}" for number, face in enumerate(faces, 1))
-    face = choose(faces, select)
-    if face is None:
-        msg = (
-            f"there is no face {select!r} in the picture; its faces are {boxes}; choose one by its "
-            "number, by a pixel x,y in it, or write largest, left or right"
-        )
-        raise InputError(msg)
+        InputError: There is no such face.
+    """  # noqa: DOC502 _named raises it
     if select == "largest" and len(faces) > 1:
         msg = (
-            f"the picture shows {len(faces)} faces ({boxes}); taking 1, the largest: "
+            f"the picture shows {len(faces)} faces ({_listed(faces)}); taking 1, the largest: "
             "choose another by its number, left, right or x,y"
         )
         warnings.warn(msg, Speech2FaceWarning, stacklevel=3)
+    return _named(faces, select)
+
+
+def _named(faces: list[Face], select: str) -> Face:
+    """Pick the face that is asked for.
+
+    Raises:
+        InputError: There is no such face, or `select` is none of the known words.
+    """
+    face = choose(faces, select)
+    if face is None:
+        msg = (
+            f"there is no face {select!r} in the picture; its faces are {_listed(faces)}; choose "
+            "one by its number, by a pixel x,y in it, or write largest, left or right"
+        )
+        raise InputError(msg)
     return face
+
+
+def _listed(faces: list[Face]) -> str:
+    return ", ".join(f"{number}: {_box(face)}" for number, face in enumerate(faces, 1))
 
 
 def _box(face: Face) -> str:

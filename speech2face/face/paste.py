@@ -1,12 +1,12 @@
 """Put animated crops back into the whole picture."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from speech2face.face.view import View
+from speech2face.face.view import View, extent
 from speech2face.signals import eased
 
 _FADE = 0.12
@@ -17,6 +17,9 @@ _CHANGED = 6.0
 """Change in grey levels at which the picture's own fine detail is half gone."""
 _SPARE = 4
 """Pixels of the crop around what changed: as far as resampling reaches."""
+_SHARPNESS = 12.0
+"""Of the borders between faces of one picture: on its own face a view's share is 1, on a face a
+height away 6 in a million, which changes no grey level."""
 
 
 class PasteBack:
@@ -27,8 +30,14 @@ class PasteBack:
     has is taken away with the change, because it belongs to what was there before.
     """
 
-    def __init__(self, portrait: View) -> None:
-        """Prepare everything that the frames share."""
+    def __init__(self, portrait: View, beside: Sequence[View] = ()) -> None:
+        """Prepare everything that the frames share.
+
+        Args:
+            portrait: The picture and its crop.
+            beside: Views of the same picture whose faces move too: each part of the picture is
+                moved by the face that it is nearest to.
+        """
         self._image = portrait.image
         self._crop = portrait.crop
         height, width = portrait.image.shape[:2]
@@ -45,9 +54,10 @@ class PasteBack:
         matte = self._to_picture(_soft_square(size))
         # Interpolation rings; outside the crop nothing at all may change.
         matte = np.where(matte > 1e-3, matte, 0).clip(0, 1)  # noqa: PLR2004
+        if beside:
+            matte = matte * _share(portrait, beside, self._part)
         self._matte = cv2.merge([matte] * 3)
-        self._original = np.ascontiguousarray(self._image[self._part])
-        self._detail = self._original - self._to_picture(self._crop.astype(np.float32))
+        self._detail = self._image[self._part] - self._to_picture(self._crop.astype(np.float32))
         self._gone = _share_gone()
 
     @property
@@ -70,14 +80,30 @@ class PasteBack:
     ) -> UInt8[np.ndarray, "frames height width 3"]:
         """Paste a chunk of frames."""
         frames = np.repeat(self._image[None], len(crops), 0)
+        self.onto(frames, crops)
+        return frames
+
+    def onto(
+        self,
+        frames: UInt8[np.ndarray, "frames height width 3"],
+        crops: UInt8[np.ndarray, "frames size size 3"],
+    ) -> None:
+        """Add what changed in crops to frames of the picture, in which other faces may have moved.
+
+        Args:
+            frames: Changed in place.
+            crops: One for each.
+        """
         for frame, crop in zip(frames, crops, strict=True):
             difference = cv2.absdiff(crop, self._crop)
             if difference.any():
-                frame[self._part] = self._blend(crop, difference)
-        return frames
+                frame[self._part] = self._blend(frame[self._part], crop, difference)
 
     def _blend(
-        self, crop: UInt8[np.ndarray, "size size 3"], difference: UInt8[np.ndarray, "size size 3"]
+        self,
+        part: UInt8[np.ndarray, "rows columns 3"],
+        crop: UInt8[np.ndarray, "size size 3"],
+        difference: UInt8[np.ndarray, "size size 3"],
     ) -> UInt8[np.ndarray, "rows columns 3"]:
         change = self._to_picture(cv2.subtract(crop, self._crop, dtype=cv2.CV_32F))
         if self._scale < 1:
@@ -87,7 +113,7 @@ class PasteBack:
             change -= cv2.merge([gone] * 3) * self._detail
         change *= self._matte
         # OpenCV's sum rounds and stays within 0 to 255 in the one pass that it takes.
-        return cv2.add(self._original, change, dtype=cv2.CV_8U)
+        return cv2.add(part, change, dtype=cv2.CV_8U)
 
     def _to_picture(self, values: np.ndarray) -> np.ndarray:
         """Resample values of the crop at the pixels of the picture's part."""
@@ -138,6 +164,22 @@ def paste_view(
         change -= gone[..., None] * detail
     frame[top:bottom, left:right] = cv2.add(part, change, dtype=cv2.CV_8U)
     return frame
+
+
+def _share(
+    portrait: View, beside: Sequence[View], part: tuple[slice, slice]
+) -> Float[np.ndarray, "rows columns"]:
+    """Return the share of one face in the motion of a part of the picture, against the others."""
+    y = np.arange(part[0].start, part[0].stop, dtype=np.float32)[:, None]
+    x = np.arange(part[1].start, part[1].stop, dtype=np.float32)
+
+    def nearness(view: View) -> np.ndarray:
+        middle, tall = extent(view.face.mesh[:, :2])
+        return -_SHARPNESS * np.hypot(x - middle[0], y - middle[1]) / np.float32(tall)
+
+    own = nearness(portrait)
+    others = np.sum([np.exp(np.minimum(nearness(view) - own, 50)) for view in beside], axis=0)
+    return (1 / (1 + others)).astype(np.float32)
 
 
 def _share_gone() -> Float[np.ndarray, " 256"]:

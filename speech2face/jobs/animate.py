@@ -1,7 +1,6 @@
 """The whole job: a portrait and a sound become a video of the portrait speaking."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
@@ -17,15 +16,19 @@ from speech2face.checked import typed
 from speech2face.face.alignment import create_tracker
 from speech2face.face.choose import prepare_view
 from speech2face.generators.ahead import Drawers
-from speech2face.generators.registry import create, full_name, weights_of
+from speech2face.generators.registry import create, full_name
 from speech2face.jobs.avatar import Avatar, Parts
 from speech2face.jobs.calibrate import ensure_calibrated
 from speech2face.jobs.clip import Clip, Progress, Report, silent
 from speech2face.jobs.dub.frames import Dubbed
 from speech2face.jobs.dub.job import DubJob, check_dub, run_dub
 from speech2face.jobs.dub.settings import DubSettings
+from speech2face.jobs.group.frames import GroupClip
+from speech2face.jobs.group.job import GroupJob, check_group, run_group
+from speech2face.jobs.group.speakers import Speaker
+from speech2face.jobs.ingredients import described
 from speech2face.jobs.preflight import Job, check, read_portrait
-from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar
+from speech2face.jobs.provenance import SYNTHETIC_TAGS
 from speech2face.jobs.reenact.job import ReenactJob, check_reenact, run_reenact
 from speech2face.jobs.reenact.settings import ReenactSettings
 from speech2face.jobs.settings import Settings
@@ -34,9 +37,6 @@ from speech2face.media.sound.audio import read_speech
 from speech2face.media.sound.sound import Sound
 from speech2face.media.video.encode import Beside, ByteSink, VideoWriter
 from speech2face.stages.speech2landmarks import Speech2Landmarks
-
-_ALWAYS = ("rig", "speech2landmarks", "tracker")
-"""Shipped weights that take part whoever draws."""
 
 
 class Speech2Face:
@@ -179,6 +179,44 @@ class Speech2Face:
         return clip
 
     @typed
+    def animate_group(
+        self,
+        portrait: Readable,
+        speakers: Sequence[Speaker],
+        output: str | Path | None = None,
+        *,
+        settings: Settings | None = None,
+        overwrite: bool = False,
+        progress: Report | None = None,
+    ) -> GroupClip:
+        """Make several people of one picture speak, each in turn or together; the others listen.
+
+        Args:
+            portrait: A picture with faces: a file, bytes or a stream.
+            speakers: Who says what, and when.
+            output: Where to write the video; None: only hand out the frames.
+            settings: How to animate; each face has blinks and motion of its own.
+            overwrite: Replace an output that exists.
+            progress: Called whenever a piece of work has ended.
+
+        Returns:
+            The clip: iterate over it for RGB frames. With an `output` it has been written.
+
+        Raises:
+            Speech2FaceError: An input, the output or the installation cannot be used.
+        """  # noqa: DOC502 the parts raise it
+        target = None if output is None else Path(output)
+        settings = settings or Settings()
+        job = check_group(portrait, speakers, target, settings, overwrite=overwrite)
+        return self.run_group(job, progress)
+
+    def run_group(
+        self, job: GroupJob, progress: Report | None = None, stream: ByteSink | None = None
+    ) -> GroupClip:
+        """Do a job of several speakers whose inputs have been checked; as `run`."""
+        return run_group(job, self.parts(job.settings), progress or silent, stream)
+
+    @typed
     def dub(
         self,
         video: Readable,
@@ -267,33 +305,6 @@ class Speech2Face:
 def sources(job: Job) -> dict[str, Opened | Path]:
     """Return what a job reads, by its role."""
     return {"portrait": job.portrait, "audio": job.audio.source}
-
-
-def described(
-    output: Path, *, settings: Settings, inputs: Mapping[str, Opened | Path], path: Path
-) -> Beside:
-    """Return the sidecar of a video: how it was made.
-
-    Args:
-        output: The video.
-        settings: What was asked for; the files that they name are inputs too.
-        inputs: What was opened, by its role.
-        path: Where the sidecar goes.
-    """
-    return sidecar(output, *ingredients(settings, inputs), path=path)
-
-
-def ingredients(
-    settings: Settings, inputs: Mapping[str, Opened | Path]
-) -> tuple[dict[str, Any], dict[str, Opened | Path], list[str]]:
-    """Return what decides a video: all settings, all inputs, the names of the weights."""
-    generator, pose = full_name(settings.generator), settings.resolve().pose
-    own = settings.speech2landmarks
-    shipped = {*_ALWAYS, *weights_of(generator)} - ({"speech2landmarks"} if own else set())
-    named = ({"speech2landmarks": own} if own else {}) | (
-        {"pose": pose} if isinstance(pose, Path) else {}
-    )
-    return asdict(settings) | {"generator": generator}, {**inputs, **named}, sorted(shipped)
 
 
 def _write(clip: Clip, job: Job, output: Path | ByteSink, beside: Beside | None) -> None:

@@ -139,7 +139,7 @@ class Avatar:
         settings: Settings | None = None,
         report: Report = silent,
         *,
-        name: str = "the sound",
+        name: str | None = "the sound",
     ) -> Clip:
         """Plan the motion for a whole sound; frames are drawn when they are asked for.
 
@@ -148,7 +148,8 @@ class Avatar:
             duration: Its exact length in seconds.
             settings: What the face does; size, choice of the face and generator stay the avatar's.
             report: Called whenever a stage has ended.
-            name: What to call the sound in warnings.
+            name: What to call the sound in a warning that nobody speaks in it; None: there is
+                none, this face listens.
         """
         settings = settings or self.settings
         latents = self._plan(speech, settings, report, name)
@@ -181,7 +182,9 @@ class Avatar:
             self.view, self._state, latents, parts.generator, parts.drawers, settings, report
         )
 
-    def _plan(self, speech: Speech, settings: Settings, report: Report, name: str) -> LatentTrack:
+    def _plan(
+        self, speech: Speech, settings: Settings, report: Report, name: str | None
+    ) -> LatentTrack:
         """Hear the speech and decide the motion; the sound is let go of afterwards."""
         parts, rest = self._parts, self.view.likeness.rest
 
@@ -189,7 +192,7 @@ class Avatar:
             report(Progress(stage=stage, done=1, total=1))
 
         track = parts.speech2landmarks(speech, rest)
-        if np.abs(track.points - rest).max() < _MOVING:
+        if name is not None and np.abs(track.points - rest).max() < _MOVING:
             note = f"no speech was found in {name}; the mouth stays at rest"
             warnings.warn(note, Speech2FaceWarning, stacklevel=4)
         ended("landmarks")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from jaxtyping import UInt8
 from speech2face.face.paste import PasteBack
 from speech2face.face.view import View, moved_inside
 from speech2face.generators.ahead import Drawers
-from speech2face.generators.base import Generator
+from speech2face.generators.base import Frames, Generator
 from speech2face.jobs.settings import Settings
 from speech2face.types import LatentTrack
 
@@ -60,6 +61,10 @@ class Clip:
         """Width and height of a frame in pixels."""
         picture = self.view.crop if self._canvas is None else self._canvas.image
         return picture.shape[1], picture.shape[0]
+
+    def drawing(self, rows: slice) -> Callable[[], Frames]:
+        """Return the work that draws the crops of some frames."""
+        return partial(self._generator.render, self._state, self.latents.values[rows])
 
     def __iter__(self) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
         """Draw the frames, sRGB; no more of them are held than a few chunks."""

@@ -11,8 +11,9 @@ from jaxtyping import UInt8
 from speech2face.checked import typed
 from speech2face.errors import InputError
 from speech2face.generators import registry
-from speech2face.jobs.animate import Speech2Face, described
+from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.clip import Progress, Report, silent
+from speech2face.jobs.ingredients import described
 from speech2face.jobs.preflight import check_video, read_portrait
 from speech2face.jobs.provenance import SYNTHETIC_TAGS
 from speech2face.jobs.settings import Settings

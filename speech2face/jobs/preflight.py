@@ -78,7 +78,7 @@ def check(
 
     Raises:
         InputError: The sound is empty or longer than allowed, or the output is one of the inputs.
-    """
+    """  # noqa: DOC502 those below raise it
     registry.require(generator)
     pose, sidecar = settings.resolve().pose, None
     if output is not None:
@@ -90,15 +90,9 @@ def check(
     if settings.speech2landmarks is not None:
         require_stored(settings.speech2landmarks, "weight file")
     require_encoders()
-    if settings.preview is not None:
-        sound = sound.first(settings.preview / settings.rate + _LOOK_AHEAD)
+    sound = needed_of(sound, settings)
     duration = sound.duration
-    if settings.max_duration is not None and duration > settings.max_duration:
-        msg = (
-            f"{sound.name} lasts {float(duration):.1f} s, at most {settings.max_duration:g} s are "
-            "allowed; raise --max-duration or cut the sound"
-        )
-        raise InputError(msg)
+    require_allowed(sound.name, duration, settings.max_duration)
     if output is not None:
         require_space(output, duration)
     image = read_portrait(seen, settings)
@@ -106,6 +100,27 @@ def check(
         portrait=seen, image=image, audio=sound, duration=duration, output=output,
         sidecar=sidecar, overwrite=overwrite, settings=settings,
     )  # fmt: skip
+
+
+def needed_of(sound: Sound, settings: Settings) -> Sound:
+    """Return what is needed of a sound: of a preview no more than it hears."""
+    if settings.preview is None:
+        return sound
+    return sound.first(settings.preview / settings.rate + _LOOK_AHEAD)
+
+
+def require_allowed(name: str, duration: Fraction, longest: float | None) -> None:
+    """Refuse a sound that is longer than the user allows.
+
+    Raises:
+        InputError: It is.
+    """
+    if longest is not None and duration > longest:
+        msg = (
+            f"{name} lasts {float(duration):.1f} s, at most {longest:g} s are allowed; raise "
+            "--max-duration or cut the sound"
+        )
+        raise InputError(msg)
 
 
 def check_video(

@@ -13,8 +13,9 @@ import torch
 
 from speech2face.configs import from_words
 from speech2face.errors import InputError, OutputError, Speech2FaceError, Speech2FaceWarning, shown
-from speech2face.jobs.animate import Speech2Face, ingredients, sources
+from speech2face.jobs.animate import Speech2Face, sources
 from speech2face.jobs.batch.rows import Row
+from speech2face.jobs.ingredients import ingredients
 from speech2face.jobs.preflight import check, named
 from speech2face.jobs.provenance import is_made, made_of
 from speech2face.jobs.settings import Settings

@@ -19,7 +19,13 @@ from speech2face.jobs.clip import Progress, Report
 from speech2face.jobs.dub.frames import Dubbed, Footage
 from speech2face.jobs.dub.mouth import NewMouth, OwnMouths, Said, say, speaking
 from speech2face.jobs.dub.settings import DubSettings
-from speech2face.jobs.preflight import Job, check, check_video, require_space
+from speech2face.jobs.preflight import (
+    Job,
+    check,
+    check_video,
+    require_allowed,
+    require_space,
+)
 from speech2face.jobs.provenance import COMPOSITE_TAGS, sidecar
 from speech2face.jobs.sound import open_audio
 from speech2face.media.inputs import Readable, open_input
@@ -97,12 +103,7 @@ def check_dub(
             raise InputError(msg)
         under = open_sound(reader.source)
     duration = sound.duration
-    if settings.max_duration is not None and duration > settings.max_duration:
-        msg = (
-            f"{sound.name} lasts {float(duration):.1f} s, at most {settings.max_duration:g} s are "
-            "allowed; raise --max-duration or cut the sound"
-        )
-        raise InputError(msg)
+    require_allowed(sound.name, duration, settings.max_duration)
     part_of(settings.start, settings.end, reader.fps, reader.frames)
     if output is not None:
         require_space(output, max(duration, reader.info.duration))

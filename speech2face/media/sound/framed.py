@@ -39,24 +39,27 @@ class FramedSound:
         start: Fraction = Fraction(0),
         seconds: Fraction | None = None,
         under: Under | None = None,
+        form: SoundFormat | None = None,
     ) -> None:
         """Open it.
 
         Args:
-            sound: It has rate and channels of the result.
+            sound: What is heard.
             fps: Frames a second.
-            start: Second at which it is entered.
+            start: Second at which it is entered; one below 0 is so much silence before it.
             seconds: How much of it is heard from there on; None: all.
             under: What is mixed under it.
+            form: Rate and channels of the result; None: the sound's own.
         """
-        self.format = SoundFormat(rate=sound.rate, channels=min(sound.channels, 2))
+        self.format = form or SoundFormat(rate=sound.rate, channels=min(sound.channels, 2))
         self._fps, self._done = fps, 0
         channels = self.format.channels
         above = sound if seconds is None else sound.first(start + seconds)
-        self._above = _Tap(_entered(above, start, sound.rate), channels)
+        rate = self.format.rate
+        self._above = _Tap(_entered(above, start, rate), channels)
         self._below: _Tap | None = None
         if under is not None:
-            self._below = _Tap(_entered(under.sound, under.start, sound.rate), channels)
+            self._below = _Tap(_entered(under.sound, under.start, rate), channels)
         self._gain = 0.0 if under is None else under.gain
 
     def of_frame(self, number: int) -> Samples:
@@ -83,7 +86,7 @@ class _Tap:
         return np.pad(taken, ((0, count - len(taken)), (0, 0)))
 
 
-def _spread(block: Samples, channels: int) -> Samples:
+def _spread(block: Samples, channels: int) -> Float32[np.ndarray, "samples spread"]:
     """Bring a block to another number of channels: their mean on each of them."""
     if block.shape[1] == channels:
         return block
@@ -91,8 +94,10 @@ def _spread(block: Samples, channels: int) -> Samples:
 
 
 def _entered(sound: Sound, start: Fraction, rate: int) -> Iterator[Samples]:
-    """Decode a sound from a second on, at a rate."""
-    skip, channels = round(start * sound.rate), sound.channels
+    """Decode a sound from a second on, at a rate; from one below 0 on it begins with silence."""
+    skip, channels = max(0, round(start * sound.rate)), sound.channels
+    if start < 0:
+        yield np.zeros((round(-start * rate), channels), np.float32)
     stream = None
     if rate != sound.rate:
         stream = soxr.ResampleStream(sound.rate, rate, channels, dtype="float32")
