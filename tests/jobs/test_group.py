@@ -27,7 +27,9 @@ SMALL = Settings(size=96, pose="still")
 
 @pytest.fixture(scope="module")
 def person(portrait: Path) -> np.ndarray:
-    return cv2.resize(cv2.imread(str(portrait)), (220, 220), interpolation=cv2.INTER_AREA)
+    picture = cv2.imread(str(portrait))
+    assert picture is not None
+    return cv2.resize(picture, (220, 220), interpolation=cv2.INTER_AREA)
 
 
 @pytest.fixture(scope="module")
