@@ -8,8 +8,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from speech2face.generators.facevid2vid.importer import NETWORKS, expected
 from speech2face.generators.facevid2vid.network import PRESETS, FaceVid2VidConfig
+from speech2face.generators.facevid2vid.system import SYSTEM
+from speech2face.generators.imported.importer import expected
 
 SADTALKER_NAMES = {"generator": "generator", "kp_detector": "kp_extractor"}
 
@@ -17,7 +18,7 @@ SADTALKER_NAMES = {"generator": "generator", "kp_detector": "kp_extractor"}
 def named_weights(network: str, config: FaceVid2VidConfig) -> dict[str, Tensor]:
     """Return every tensor values that depend on its name alone and keep activations near one."""
     found = {}
-    for key, like in expected(config, network).items():
+    for key, like in expected(SYSTEM, config, network).items():
         rng = np.random.default_rng(zlib.crc32(f"{network}/{key}".encode()))
         values = rng.standard_normal(like.shape, np.float32)
         if key.endswith("num_batches_tracked"):
@@ -39,7 +40,7 @@ def zhang(
     path: Path,
     preset: str = "tiny",
     *,
-    networks: tuple[str, ...] = tuple(NETWORKS),
+    networks: tuple[str, ...] = tuple(SYSTEM.networks),
     prefix: str = "module.",
     counters: bool = False,
 ) -> Path:

@@ -131,7 +131,7 @@ def _read_saved(path: Path, wanted: frozenset[str]) -> Container:
     if not isinstance(saved, Mapping):
         msg = (
             f"{path} holds {type(saved).__name__}, expected a dict with one entry a network; "
-            "give a checkpoint of the face-vid2vid family"
+            "give a checkpoint as its makers published it"
         )
         raise WeightsError(msg)
     states: dict[str, State] = {}
@@ -169,7 +169,7 @@ def merge(
 
     Args:
         containers: The files; of a network that several hold, the first file's is taken.
-        names: Our name for each name that a file may use.
+        names: Our name for each name that a file may use; networks of other names are not wanted.
 
     Returns:
         The networks, and a line for each that was left aside.
@@ -178,10 +178,11 @@ def merge(
     left: list[str] = []
     for container in containers:
         for theirs, state in container.states.items():
-            if names[theirs] in found:
+            ours = names.get(theirs)
+            if ours in found:
                 left.append(f"{theirs} of {container.path.name}: an earlier file has one")
-            else:
-                found[names[theirs]] = state
+            elif ours is not None:
+                found[ours] = state
     return found, left
 
 

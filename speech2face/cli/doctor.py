@@ -116,7 +116,8 @@ def _imported_names() -> list[str]:
 
 def _checkpoint(name: str) -> str:
     from speech2face.checkpoints import library, store
-    from speech2face.generators.facevid2vid.drive import load_calibration, needs_calibration
+    from speech2face.generators.imported.drive import load_calibration
+    from speech2face.generators.registry import kind_of, needs_calibration
 
     found = library.find(name)
     tensors, _ = store.read_config(found.path)
@@ -126,7 +127,7 @@ def _checkpoint(name: str) -> str:
     if not library.calibration_path(found).is_file():
         return f"{whole}; without a motion extractor: its keypoints ride on the face's surface"
     library.find(f"{name}{library.CALIBRATION}")
-    load_calibration(name)
+    load_calibration(f"{kind_of(name)}:{name}")
     return f"{whole} and calibrated"
 
 

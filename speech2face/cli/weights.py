@@ -13,7 +13,7 @@ from speech2face.cli import options
 from speech2face.cli.terminal.say import say_path
 
 _Name = Annotated[
-    str, typer.Option(help="What to call them: --generator facevid2vid:NAME uses them then.")
+    str, typer.Option(help="What to call them: --generator FAMILY:NAME uses them then.")
 ]
 
 
@@ -70,12 +70,21 @@ def bring(
         int | None,
         typer.Option(help="Side in pixels that the network draws at, 256 or 512; known to most."),
     ] = None,
+    align_corners: Annotated[
+        bool | None,
+        typer.Option(
+            "--align-corners/--no-align-corners",
+            help="How its pictures were sampled in training; known to most.",
+        ),
+    ] = None,
     licence: Annotated[
         str | None, typer.Option(help="What the weights may be used for, as you know it.")
     ] = None,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Import a public checkpoint of the face-vid2vid family (Zhang, SadTalker) for our generator.
+    """Import a public checkpoint: face-vid2vid (Zhang), SadTalker's renderer, FOMM.
+
+    Which of them a file holds is seen by its tensors.
 
     Only tensors are read; nothing in the file is run. The converted file goes to the folder of
     imported weights (or where SPEECH2FACE_WEIGHTS says).
@@ -86,22 +95,17 @@ def bring(
     --name sadtalker
     """
     from speech2face.checkpoints import library
-    from speech2face.generators.facevid2vid.importer import convert
+    from speech2face.generators.registry import convert
 
     path = library.prepare_folder(name=name, overwrite=overwrite)
-    converted = convert(files, size=size, licence=licence)
+    converted = convert(files, size=size, align_corners=align_corners, licence=licence)
     for line in converted.report:
         typer.echo(line, err=True)
     config = converted.config
-    what = f"face-vid2vid, preset {converted.preset}, {config['layout']} layout"
+    system = converted.system
+    what = f"{system.title}, preset {converted.preset}, {config['layout']} layout"
     command = "speech2face " + shlex.join(sys.argv[1:])
     library.add(path, converted.tensors, config, what=what, command=command)
     typer.echo(f"licence: {config['licence']}", err=True)
-    if "he_estimator" not in config["networks"]:
-        typer.echo(
-            "no head-pose estimator: keypoints will follow the face's surface; to fit them to "
-            "this network, import the file that holds he_estimator along with it",
-            err=True,
-        )
-    typer.echo(f"--generator facevid2vid:{name} uses it", err=True)
+    typer.echo(f"--generator {system.kind}:{name} uses it", err=True)
     say_path(path)

@@ -1,21 +1,47 @@
-"""The generators by name: ours, and imported weights by the name they were given."""
+"""The generators by name: ours, and imported weights by family and the name they were given."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from speech2face.checkpoints import library
-from speech2face.checkpoints.store import manifest
-from speech2face.errors import InputError
+from speech2face.checkpoints.store import manifest, read_config
+from speech2face.errors import InputError, WeightsError
 from speech2face.generators.base import Generator
+from speech2face.generators.facevid2vid.extractor import load_extractor
 from speech2face.generators.facevid2vid.generator import FaceVid2Vid
+from speech2face.generators.facevid2vid.system import SYSTEM as FACEVID2VID
 from speech2face.generators.fast.generator import create as create_fast
+from speech2face.generators.imported.drive import is_calibrated
+from speech2face.generators.imported.extractor import Extractor
+from speech2face.generators.imported.importer import Converted
+from speech2face.generators.imported.importer import convert as convert_to
+from speech2face.generators.imported.system import System
 from speech2face.generators.warp.generator import WarpGenerator
 
 WARP, FAST = "warp", "facevid2vid:fast"
-_FAMILY = "facevid2vid"
 _SHIPPED = {WARP: ("rig", "mouth"), FAST: ("rig", "fast")}
 """The shipped weights that each of our generators reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """A system whose imported weights draw; each takes the weights' name or path and a device."""
+
+    system: System[Any]
+    create: Callable[[str, torch.device], Generator[Any]]
+    extractor: Callable[[str, torch.device], Extractor[Any]]
+
+
+_FAMILIES = {
+    family.system.kind: family
+    for family in (
+        Family(system=FACEVID2VID, create=FaceVid2Vid.from_weights, extractor=load_extractor),
+    )
+}
 
 
 def names() -> tuple[str, ...]:
@@ -30,13 +56,14 @@ def full_name(name: str) -> str:
     Raises:
         InputError: No generator has that name.
     """
-    full = FAST if name == _FAMILY else name
+    full = FAST if name == FACEVID2VID.kind else name
     family, colon, weights = full.partition(":")
-    if full in names() or (family == _FAMILY and colon and weights and full != FAST):
+    if full in names() or (family in _FAMILIES and colon and weights and full != FAST):
         return full
+    imported = " or ".join(f"{kind}:NAME" for kind in _FAMILIES)
     msg = (
         f"there is no generator named {name!r}; choose one of {', '.join(names())}, or "
-        "facevid2vid:NAME with weights that speech2face weights import has brought"
+        f"{imported} with weights that speech2face weights import has brought"
     )
     raise InputError(msg)
 
@@ -51,11 +78,17 @@ def require(name: str) -> None:
 
     Raises:
         InputError: No generator has that name.
-        WeightsError: Its weights have not been imported, or are damaged.
-    """  # noqa: DOC502 those below raise them
+        WeightsError: Its weights have not been imported, are damaged, or are another family's.
+    """  # noqa: DOC502 full_name raises the first
     full = full_name(name)
-    if full not in _SHIPPED:
-        library.find(imported_name(full))
+    if full in _SHIPPED:
+        return
+    family, _, weights = full.partition(":")
+    kind = kind_of(weights)
+    if kind != family and kind in _FAMILIES:
+        title = _FAMILIES[kind].system.title
+        msg = f"{weights} are weights of {title}, not of {family}; use {kind}:{weights}"
+        raise WeightsError(msg)
 
 
 def weights_of(name: str) -> tuple[str, ...]:
@@ -63,11 +96,11 @@ def weights_of(name: str) -> tuple[str, ...]:
     full = full_name(name)
     if full in _SHIPPED:
         return _SHIPPED[full]
-    weights = imported_name(full)
+    family, _, weights = full.partition(":")
     fitted = library.calibration_path(library.find(weights))
     if not fitted.is_file():
         return (full,)
-    return full, f"{_FAMILY}:{fitted if library.is_path(weights) else fitted.stem}"
+    return full, f"{family}:{fitted if library.is_path(weights) else fitted.stem}"
 
 
 def create(name: str, device: torch.device) -> Generator[Any]:
@@ -82,4 +115,54 @@ def create(name: str, device: torch.device) -> Generator[Any]:
         return WarpGenerator(device)
     if full == FAST:
         return create_fast(device)
-    return FaceVid2Vid.from_weights(imported_name(full), device)
+    family, _, weights = full.partition(":")
+    return _FAMILIES[family].create(weights, device)
+
+
+def extractor(name: str, device: torch.device) -> Extractor[Any]:
+    """Load the motion extractor of imported weights, by their generator's name.
+
+    Raises:
+        InputError: No generator has that name, or it is one of ours.
+        WeightsError: The weights are missing or damaged.
+    """  # noqa: DOC502 those below raise the latter
+    full = full_name(name)
+    if full in _SHIPPED:
+        msg = f"{full} is ours and needs no calibration; name imported weights"
+        raise InputError(msg)
+    family, _, weights = full.partition(":")
+    return _FAMILIES[family].extractor(weights, device)
+
+
+def kind_of(weights: str) -> str:
+    """Return the family of imported weights, by their name or path.
+
+    Raises:
+        WeightsError: They have not been imported, or are damaged.
+    """  # noqa: DOC502 those below raise it
+    return str(read_config(library.find(weights).path)[1].get("kind"))
+
+
+def needs_calibration(weights: str) -> bool:
+    """Return whether weights have a motion extractor to which nothing has been fitted yet.
+
+    Raises:
+        WeightsError: They have not been imported, or are damaged.
+    """  # noqa: DOC502 those below raise it
+    found = library.find(weights)
+    config = read_config(found.path)[1]
+    family = _FAMILIES.get(str(config.get("kind")))
+    reads = family is not None and family.system.reads(config.get("networks", ()))
+    return reads and not is_calibrated(found)
+
+
+def convert(
+    paths: Sequence[Path],
+    *,
+    size: int | None = None,
+    align_corners: bool | None = None,
+    licence: str | None = None,
+) -> Converted:
+    """Read a public checkpoint of any family: see `imported.importer.convert`."""
+    systems = [family.system for family in _FAMILIES.values()]
+    return convert_to(paths, systems, size=size, align_corners=align_corners, licence=licence)

@@ -11,7 +11,6 @@ from speech2face.errors import Speech2FaceWarning
 from speech2face.face.choose import prepare_view
 from speech2face.face.track import FaceTracker
 from speech2face.generators import registry
-from speech2face.generators.facevid2vid.drive import needs_calibration
 from speech2face.media.image import read_image
 from speech2face.media.sound.audio import read_speech
 from speech2face.progress import Counted
@@ -22,7 +21,7 @@ from speech2face.training.calibration.calibrate import Calibrated
 def is_due(generator: str) -> bool:
     """Check whether a generator's weights have to be calibrated before they can draw."""
     name = registry.full_name(generator)
-    return name not in registry.names() and needs_calibration(registry.imported_name(name))
+    return name not in registry.names() and registry.needs_calibration(registry.imported_name(name))
 
 
 def ensure_calibrated(
@@ -58,10 +57,10 @@ def calibrate(
     seed: int = 0,
     progress: Counted | None = None,
 ) -> Calibrated:
-    """Fit the keypoints of an imported checkpoint to our landmarks, and store the fit beside it.
+    """Fit what an imported checkpoint reads to our landmarks, and store the fit beside it.
 
     Args:
-        generator: "facevid2vid:NAME", or the weights' path.
+        generator: Family and name or path of the weights: "fomm:NAME".
         device: Where to compute.
         portraits: Pictures that are animated for it; none: the example's portrait.
         speech: The sound they speak; None: the example's.
@@ -69,11 +68,11 @@ def calibrate(
         progress: Called as the work goes on.
     """
     registry.require(generator)
-    weights = registry.imported_name(registry.full_name(generator))
+    generator = registry.full_name(generator)
     tracker = FaceTracker.from_pretrained(device)
-    size = calibration.picture_size(weights)
+    extractor = registry.extractor(generator, device)
     paths = portraits or [calibration.example("portrait.png")]
-    views = [prepare_view(read_image(path), tracker, size=size) for path in paths]
+    views = [prepare_view(read_image(path), tracker, size=extractor.size) for path in paths]
     sound = read_speech(speech or calibration.example("speech.wav"))
     plan = calibration.CalibrationPlan(seed=seed)
-    return calibration.calibrate(weights, views, sound, device, plan=plan, told=progress)
+    return calibration.calibrate(generator, extractor, views, sound, plan=plan, told=progress)

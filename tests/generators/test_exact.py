@@ -11,13 +11,8 @@ from torch.nn import functional
 from speech2face.generators.facevid2vid.dense_motion import sparse_motions, warped_copies
 from speech2face.generators.facevid2vid.exact.cheap_motion import shifted_copies
 from speech2face.generators.facevid2vid.exact.exact import STEPS, Step, accelerate
-from speech2face.generators.facevid2vid.exact.folding import fold_norms
-from speech2face.generators.facevid2vid.exact.fourier import FourierConvolution
 from speech2face.generators.facevid2vid.exact.merged_spade import MergedSpadeDecoder
-from speech2face.generators.facevid2vid.exact.narrow import BlockConvolution, TapsConvolution
-from speech2face.generators.facevid2vid.exact.phases import PhaseConvolution, PhaseUpBlock
 from speech2face.generators.facevid2vid.exact.plain import draw_plainly
-from speech2face.generators.facevid2vid.exact.winograd import WinogradConvolution
 from speech2face.generators.facevid2vid.network import (
     PRESETS,
     FaceVid2VidGenerator,
@@ -25,6 +20,11 @@ from speech2face.generators.facevid2vid.network import (
 )
 from speech2face.generators.facevid2vid.spade import SpadeDecoder
 from speech2face.models.blocks import UpBlock
+from speech2face.models.exact.folding import fold_norms
+from speech2face.models.exact.fourier import FourierConvolution
+from speech2face.models.exact.narrow import BlockConvolution, TapsConvolution
+from speech2face.models.exact.phases import PhaseConvolution, PhaseUpBlock
+from speech2face.models.exact.winograd import WinogradConvolution
 
 
 @pytest.fixture(autouse=True)

@@ -20,12 +20,13 @@ from speech2face.face.track import FaceTracker
 from speech2face.face.view import View
 from speech2face.generators import registry
 from speech2face.generators.base import Generator
-from speech2face.generators.facevid2vid.drive import load_calibration, needs_calibration
-from speech2face.generators.facevid2vid.extractor import load_extractor, resized, tracked_pose
+from speech2face.generators.facevid2vid.extractor import load_extractor, tracked_pose
 from speech2face.generators.facevid2vid.generator import FaceVid2Vid
 from speech2face.generators.facevid2vid.head_pose import rotation_matrix
-from speech2face.generators.facevid2vid.importer import convert
 from speech2face.generators.facevid2vid.network import PRESETS, FaceVid2VidGenerator
+from speech2face.generators.imported.drive import load_calibration
+from speech2face.generators.imported.extractor import pictures, resized
+from speech2face.generators.registry import convert, needs_calibration
 from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.settings import Settings
 from speech2face.media.image import read_image
@@ -70,7 +71,7 @@ def test_frames_have_the_size_of_the_crop_and_zero_draws_the_source(face: View, 
     frames = generator.render(state, np.zeros((3, generator.spec.latent_size), np.float32))
 
     network, points = generator.network, state.source.keypoints
-    picture = generator.extractor.pictures(face.crop[None])
+    picture = pictures(face.crop[None], generator.extractor.size, CPU)
     with torch.no_grad():
         drawn = network.render(network.encode(picture), points, points)
     pixels = (drawn[0] * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
@@ -197,7 +198,7 @@ def test_weights_with_an_estimator_ask_for_calibration(face: View, bring):
     with pytest.raises(WeightsError, match="run speech2face calibrate --generator facevid2vid:toy"):
         generator.drive(state, still)
     with pytest.raises(WeightsError, match="has not been calibrated"):
-        load_calibration("toy")
+        load_calibration("facevid2vid:toy")
 
 
 def test_the_doctor_looks_at_every_imported_checkpoint(

@@ -14,8 +14,10 @@ from speech2face.checkpoints import library
 from speech2face.checkpoints.containers import read_container
 from speech2face.checkpoints.store import read_weights, write_weights
 from speech2face.errors import InputError, OutputError, WeightsError
-from speech2face.generators.facevid2vid.importer import NETWORKS, convert, expected
 from speech2face.generators.facevid2vid.network import PRESETS
+from speech2face.generators.facevid2vid.system import SYSTEM
+from speech2face.generators.imported.importer import expected
+from speech2face.generators.registry import convert
 
 SPECS = os.environ.get("SPEECH2FACE_SPECS")
 
@@ -34,7 +36,7 @@ def test_zhangs_container_keeps_every_tensor(tmp_path: Path):
     assert converted.layout == "zhang"
     assert converted.config["network"]["mask_floor"] == 0
     assert "BY-NC" in converted.config["licence"]
-    for network in NETWORKS:
+    for network in SYSTEM.networks:
         for key, value in named_weights(network, PRESETS["tiny"]).items():
             assert torch.equal(converted.tensors[f"{network}.{key}"], value), key
 
@@ -157,7 +159,7 @@ def test_files_of_other_kinds_end_in_one_line(tmp_path: Path):
         (noise, "web page|page"),
         (other, "holds list, expected a dict"),
         (torn, "damaged safetensors"),
-        (foreign, "holds no generator and no kp_detector .but unet"),
+        (foreign, "holds no network that is known .but unet"),
     ):
         with pytest.raises(WeightsError, match=words) as caught:
             convert([path])
@@ -308,5 +310,7 @@ def test_importing_gives_equal_bytes_for_equal_content(tmp_path: Path):
     tensors, config = read_weights(tmp_path / "a.safetensors")
     assert config["kind"] == "facevid2vid"
     assert set(tensors) == {
-        f"{network}.{key}" for network in NETWORKS for key in expected(PRESETS["tiny"], network)
+        f"{network}.{key}"
+        for network in SYSTEM.networks
+        for key in expected(SYSTEM, PRESETS["tiny"], network)
     }

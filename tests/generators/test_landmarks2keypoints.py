@@ -16,18 +16,18 @@ from speech2face.face.rig import Rig
 from speech2face.face.track import FaceTracker
 from speech2face.face.view import View
 from speech2face.generators.base import LOUDNESS_BANDS
-from speech2face.generators.facevid2vid.drive import (
+from speech2face.generators.facevid2vid.extractor import KeypointExtractor
+from speech2face.generators.facevid2vid.generator import FaceVid2Vid
+from speech2face.generators.facevid2vid.network import FaceVid2VidGenerator
+from speech2face.generators.imported.drive import (
     SKIN,
     MotionReader,
     ride_surface,
 )
-from speech2face.generators.facevid2vid.drive_network import (
+from speech2face.generators.imported.drive_network import (
     Landmarks2Keypoints,
     Landmarks2KeypointsConfig,
 )
-from speech2face.generators.facevid2vid.extractor import KeypointExtractor
-from speech2face.generators.facevid2vid.generator import FaceVid2Vid
-from speech2face.generators.facevid2vid.network import FaceVid2VidGenerator
 from speech2face.media.image import read_image
 from speech2face.motion.motion import Motion
 from speech2face.stages.landmarks2latents import landmarks2latents
@@ -128,7 +128,9 @@ def _track(face: View, frames: int) -> LandmarkTrack:
 
 def _network() -> Landmarks2Keypoints:
     torch.manual_seed(3)
-    config = Landmarks2KeypointsConfig(keypoints=len(WINDOWS), landmarks=len(SKIN), hidden=8)
+    config = Landmarks2KeypointsConfig(
+        parts=(3, 3, 3 * len(WINDOWS)), face=3 * len(WINDOWS), landmarks=len(SKIN), hidden=8
+    )
     network = Landmarks2Keypoints(config)
     torch.nn.init.normal_(network.skin.linear.weight, std=0.01)
     torch.nn.init.normal_(network.eyes.linear.weight, std=0.01)

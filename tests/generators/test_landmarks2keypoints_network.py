@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from speech2face.generators.facevid2vid.drive_network import (
+from speech2face.generators.imported.drive_network import (
     Landmarks2Keypoints,
     Landmarks2KeypointsConfig,
 )
 
-CONFIG = Landmarks2KeypointsConfig(keypoints=5, landmarks=7, sound=2, hidden=16)
+CONFIG = Landmarks2KeypointsConfig(parts=(3, 3, 15), face=15, landmarks=7, sound=2, hidden=16)
 
 
 @pytest.fixture
@@ -25,14 +25,14 @@ def _inputs(frames: int = 3) -> tuple[torch.Tensor, ...]:
     generator = torch.Generator().manual_seed(1)
     sizes = (CONFIG.skin, 4, CONFIG.emotions)
     parts = [torch.randn(frames, size, generator=generator) for size in sizes]
-    return (*parts, torch.randn(CONFIG.keypoints, 3, generator=generator))
+    return (*parts, torch.randn(CONFIG.face, generator=generator))
 
 
 def test_a_new_network_predicts_no_motion():
     motion = Landmarks2Keypoints(CONFIG)(*_inputs())
 
-    assert all(not part.any() for part in motion)
-    assert [tuple(part.shape) for part in motion] == [(3, 3), (3, 3), (3, 5, 3)]
+    assert not motion.any()
+    assert motion.shape == (3, 21)
 
 
 def test_no_motion_in_is_exactly_none_out_whoever_the_face_is(network: Landmarks2Keypoints):
@@ -41,7 +41,7 @@ def test_no_motion_in_is_exactly_none_out_whoever_the_face_is(network: Landmarks
 
     motion = network(skin * 0, eyes * 0, emotion * 0, source)
 
-    assert all(not part.any() for part in motion)
+    assert not motion.any()
 
 
 def test_a_blink_does_the_same_whatever_mouth_and_mood_do(network: Landmarks2Keypoints):
@@ -49,8 +49,8 @@ def test_a_blink_does_the_same_whatever_mouth_and_mood_do(network: Landmarks2Key
     other_skin, other_emotion = skin.flip(0) * 2, emotion.flip(1)
 
     def effect(skin: torch.Tensor, emotion: torch.Tensor) -> torch.Tensor:
-        moved = network(skin, eyes, emotion, source)[2]
-        return moved - network(skin, eyes * 0, emotion, source)[2]
+        moved = network(skin, eyes, emotion, source)
+        return moved - network(skin, eyes * 0, emotion, source)
 
     assert effect(skin, emotion).abs().max() > 0.1
     torch.testing.assert_close(
@@ -61,7 +61,7 @@ def test_a_blink_does_the_same_whatever_mouth_and_mood_do(network: Landmarks2Key
 def test_emotion_changes_what_the_same_landmarks_mean(network: Landmarks2Keypoints):
     skin, eyes, emotion, source = _inputs()
 
-    calm, felt = (network(skin, eyes, mood, source)[2] for mood in (emotion * 0, emotion))
+    calm, felt = (network(skin, eyes, mood, source) for mood in (emotion * 0, emotion))
 
     assert (calm - felt).abs().max() > 0.01
 
@@ -70,7 +70,7 @@ def test_the_face_counts_only_where_several_were_learnt_from(network: Landmarks2
     skin, eyes, emotion, source = _inputs()
 
     def moved(source: torch.Tensor) -> torch.Tensor:
-        return network(skin, eyes, emotion, source)[2]
+        return network(skin, eyes, emotion, source)
 
     torch.testing.assert_close(moved(source), moved(-source), rtol=0, atol=0)
     network.source_gain.fill_(1.0)
@@ -80,9 +80,9 @@ def test_the_face_counts_only_where_several_were_learnt_from(network: Landmarks2
 def test_every_frame_is_predicted_by_itself(network: Landmarks2Keypoints):
     skin, eyes, emotion, source = _inputs()
 
-    together = network(skin, eyes, emotion, source)[2]
+    together = network(skin, eyes, emotion, source)
     alone = torch.cat(
-        [network(*(part[i : i + 1] for part in (skin, eyes, emotion)), source)[2] for i in range(3)]
+        [network(*(part[i : i + 1] for part in (skin, eyes, emotion)), source) for i in range(3)]
     )
 
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
@@ -91,7 +91,7 @@ def test_every_frame_is_predicted_by_itself(network: Landmarks2Keypoints):
 def test_every_parameter_learns(network: Landmarks2Keypoints):
     motion = network(*_inputs())
 
-    sum(part.square().sum() for part in motion).backward()
+    motion.square().sum().backward()
 
     still = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert not still

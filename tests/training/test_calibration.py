@@ -17,13 +17,11 @@ from speech2face.face.choose import prepare_view
 from speech2face.face.rig import load_rig
 from speech2face.face.track import FaceTracker
 from speech2face.face.view import View
-from speech2face.generators.facevid2vid.drive import (
-    load_calibration,
-    needs_calibration,
-)
+from speech2face.generators import registry
 from speech2face.generators.facevid2vid.generator import FaceVid2Vid
-from speech2face.generators.facevid2vid.importer import convert
 from speech2face.generators.facevid2vid.network import FaceVid2VidGenerator
+from speech2face.generators.imported.drive import load_calibration
+from speech2face.generators.registry import convert, needs_calibration
 from speech2face.generators.warp.latents import pack
 from speech2face.media.image import read_image
 from speech2face.media.sound.audio import read_speech
@@ -142,14 +140,17 @@ def test_a_calibration_lies_beside_the_weights_it_was_fitted_for(
     toy: Path, tmp_path: Path, face: View, sound: Speech, capsys: pytest.CaptureFixture[str]
 ):
     plan = CalibrationPlan(motion=MotionPlan(random=10, seconds=0.5), steps=20)
-    steps = []
+    name, steps = "facevid2vid:toy", []
 
-    made = calibrate("toy", [face], sound, CPU, plan=plan, told=lambda *said: steps.append(said))
+    made = calibrate(
+        name, registry.extractor(name, CPU), [face], sound,
+        plan=plan, told=lambda *said: steps.append(said),
+    )  # fmt: skip
 
     assert made.path == toy.with_name("toy.calibration.safetensors")
     assert not needs_calibration("toy")
     assert "toy.calibration" in library.imported()
-    values = load_calibration("toy").state_dict()
+    values = load_calibration(name).state_dict()
     assert all(torch.equal(values[key], value) for key, value in made.network.state_dict().items())
     assert {said[2] for said in steps} == {"looking", "fitting"}
     assert main(["doctor"]) == 0
@@ -160,7 +161,7 @@ def test_a_calibration_lies_beside_the_weights_it_was_fitted_for(
 
     assert needs_calibration("toy")
     with pytest.raises(WeightsError, match="fitted to other weights"):
-        load_calibration("toy")
+        load_calibration(name)
 
 
 @pytest.mark.usefixtures("toy")
@@ -170,7 +171,7 @@ def test_without_a_motion_extractor_there_is_nothing_to_calibrate(
     _bring(tmp_path, "sad", sadtalker)
 
     with pytest.raises(InputError, match="nothing to calibrate"):
-        calibrate("sad", [face], sound, CPU)
+        calibrate("facevid2vid:sad", registry.extractor("facevid2vid:sad", CPU), [face], sound)
 
 
 def test_the_examples_are_found_and_their_absence_is_named():

@@ -25,7 +25,7 @@ _Portraits = Annotated[
 
 def calibrate(
     *,
-    generator: Annotated[str, typer.Option(help="The checkpoint: facevid2vid:NAME, or its path.")],
+    generator: Annotated[str, typer.Option(help="The checkpoint: FAMILY:NAME, or FAMILY:PATH.")],
     portraits: _Portraits = None,
     speech: Annotated[
         Path | None, typer.Option(help="The sound they speak. Without it: the example's.")
@@ -38,10 +38,10 @@ def calibrate(
     overwrite: options.Overwrite = False,
     progress: options.ProgressOption = options.ProgressKind.BAR,
 ) -> None:
-    """Fit the keypoints of an imported checkpoint to our landmarks, without a data set.
+    """Fit what an imported checkpoint reads to our landmarks, without a data set.
 
     Portraits are animated by the warp generator over visemes, poses, blinks, gaze, emotions and
-    speech; the checkpoint's own motion extractor reads its keypoints off the frames; a small
+    speech; the checkpoint's own motion extractor reads the motion off the frames; a small
     network is fitted to them and stored beside the weights. The errors are of motion that it was
     not fitted to, beside those of no motion and of keypoints that ride on the face's surface.
     """

@@ -4,20 +4,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from speech2face.errors import InputError
+from speech2face.generators.imported.system import Sizes
 
 Decoder = Literal["spade", "original"]
 KeypointRule = Literal["zhang", "beta", "sadtalker"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FaceVid2VidConfig:
+class FaceVid2VidConfig(Sizes):
     """Sizes of the three networks and the conventions their weights were trained under.
 
-    The defaults are Zhang's "vox-256" (the "New" checkpoint).
+    The defaults are Zhang's "vox-256" (the "New" checkpoint). Sizes are multiples of 4 times 2 to
+    the number of blocks.
     """
 
-    size: int = 256
-    """Side of the picture in pixels; a multiple of 4 times 2 to the number of blocks."""
     keypoints: int = 15
     decoder: Decoder = "spade"
     block_expansion: int = 64
@@ -45,8 +45,6 @@ class FaceVid2VidConfig:
     pose_expansion: int = 64
     pose_bins: int = 66
     pose_blocks: tuple[int, int, int, int] = (3, 3, 5, 2)
-    align_corners: bool = False
-    """Of grid_sample, as in training."""
     mask_floor: float = 0.0
     """Masks below it count as 0; SadTalker's is 1e-3."""
     keypoint_rule: KeypointRule = "zhang"

@@ -2,17 +2,14 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from speech2face.checkpoints import library
-from speech2face.checkpoints.networks import fill, ready
-from speech2face.checkpoints.store import read_weights
 from speech2face.errors import WeightsError
 from speech2face.face.view import View
+from speech2face.generators.base import Frames
 from speech2face.generators.facevid2vid.network import (
     FaceVid2VidConfig,
     HeadPose,
@@ -20,8 +17,11 @@ from speech2face.generators.facevid2vid.network import (
     KeypointDetector,
     pose_keypoints,
 )
-
-KIND = "facevid2vid"
+from speech2face.generators.facevid2vid.system import SYSTEM
+from speech2face.generators.imported.drive import ride_surface
+from speech2face.generators.imported.drive_network import ANGLES, SHIFT
+from speech2face.generators.imported.extractor import PIXELS, pictures
+from speech2face.generators.imported.system import load
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +55,19 @@ class KeypointExtractor:
         """
         self.config = config
         self.detector, self.estimator, self.device = detector, estimator, device
+        self.size, self.latent_size = config.size, 3 * config.keypoints
+        self.parts = (ANGLES, SHIFT, 3 * config.keypoints)
+        self.unit = "pixels at 256"
+
+    @property
+    def reads(self) -> bool:
+        """Whether there is an estimator."""
+        return self.estimator is not None
 
     @torch.no_grad()  # calibration trains on what is found: no tensors of inference mode
     def source(self, portrait: View) -> SourceFace:
         """Find the keypoints of a portrait."""
-        picture = self.pictures(portrait.crop[None])
+        picture = pictures(portrait.crop[None], self.size, self.device)
         canonical = self.detector(picture)
         if self.estimator is None:
             pose = tracked_pose(portrait, self.config.keypoints, self.device)
@@ -67,6 +75,10 @@ class KeypointExtractor:
             pose = self.estimator(picture)
         keypoints = pose_keypoints(canonical, pose, self.config.keypoint_rule)
         return SourceFace(canonical=canonical, pose=pose, keypoints=keypoints)
+
+    def face(self, source: SourceFace) -> Float[Tensor, " coordinates"]:
+        """Return the canonical keypoints as a row."""
+        return source.canonical[0].flatten()
 
     @torch.no_grad()
     def read(self, frames: UInt8[np.ndarray, "frames size size 3"]) -> HeadPose:
@@ -81,15 +93,51 @@ class KeypointExtractor:
                 "import the file that holds he_estimator along with them"
             )
             raise WeightsError(msg)
-        return self.estimator(self.pictures(frames))
+        return self.estimator(pictures(frames, self.size, self.device))
 
-    def pictures(
-        self, frames: UInt8[np.ndarray, "frames size size 3"]
-    ) -> Float[Tensor, "frames 3 side side"]:
-        """Bring crops to the size that the networks work at, RGB in [0, 1]."""
-        side = self.config.size
-        sized = np.stack([resized(frame, side) for frame in frames])
-        return torch.from_numpy(sized).to(self.device).permute(0, 3, 1, 2).float() / 255
+    def change(self, source: SourceFace, frames: Frames) -> Float[Tensor, "frames outputs"]:
+        """Read yaw, pitch, roll (degrees), translation and deformation against the portrait's."""
+        return _difference(self.read(frames), source.pose)
+
+    def latents(
+        self, source: SourceFace, change: Float[Tensor, "frames outputs"]
+    ) -> Float[Tensor, "frames latent"]:
+        """Return how far a change of pose and deformation moves the portrait's keypoints."""
+        angles, shift, deformation = change.split(self.parts, 1)
+        pose = source.pose
+        moved = HeadPose(
+            yaw=pose.yaw + angles[:, 0], pitch=pose.pitch + angles[:, 1],
+            roll=pose.roll + angles[:, 2], t=pose.t + shift,
+            exp=pose.exp + deformation.unflatten(1, (-1, 3)),
+        )  # fmt: skip
+        canonical = source.canonical.expand(len(change), -1, -1)
+        keypoints = pose_keypoints(canonical, moved, self.config.keypoint_rule)
+        return (keypoints - source.keypoints).flatten(1)
+
+    def points(self, latents: Float[Tensor, "frames latent"]) -> Float[Tensor, "frames points 3"]:
+        """Return the keypoints' motion in pixels of a picture of 256."""
+        return PIXELS * latents.unflatten(1, (-1, 3))
+
+    def transfer(
+        self, source: SourceFace, frames: Frames, first: Frames
+    ) -> Float[Tensor, "frames latent"]:
+        """Add the driving face's change of pose and deformation to the portrait's own."""
+        return self.latents(source, _difference(self.read(frames), self.read(first)))
+
+    def ride(
+        self,
+        source: SourceFace,
+        places: Float[Tensor, "points 2"],
+        surface: Float[Tensor, "frames points 3"],
+    ) -> Float[Tensor, "frames latent"]:
+        """Let the keypoints ride on the face's surface."""
+        return ride_surface(places, surface, source.keypoints[0]).flatten(1)
+
+
+def _difference(pose: HeadPose, origin: HeadPose) -> Float[Tensor, "frames outputs"]:
+    angles = [pose.yaw - origin.yaw, pose.pitch - origin.pitch, pose.roll - origin.roll]
+    moved = [pose.t - origin.t, (pose.exp - origin.exp).flatten(1)]
+    return torch.cat([torch.stack(angles, 1), *moved], 1)
 
 
 def load_extractor(weights: str, device: torch.device) -> KeypointExtractor:
@@ -98,7 +146,7 @@ def load_extractor(weights: str, device: torch.device) -> KeypointExtractor:
     Raises:
         WeightsError: The weights are missing, damaged, or of another kind of network.
     """  # noqa: DOC502 the parts raise it
-    tensors, config = read_system(weights)
+    tensors, config = SYSTEM.read(weights)
     return extractor_of(tensors, config, device)
 
 
@@ -125,56 +173,12 @@ def tracked_pose(portrait: View, keypoints: int, device: torch.device) -> HeadPo
     )  # fmt: skip
 
 
-def resized(
-    picture: UInt8[np.ndarray, "side side 3"], size: int
-) -> UInt8[np.ndarray, "size size 3"]:
-    """Bring a square picture to another size: smoothly up, by areas down."""
-    if len(picture) == size:
-        return picture
-    way = cv2.INTER_AREA if size < len(picture) else cv2.INTER_CUBIC
-    return cv2.resize(picture, (size, size), interpolation=way).astype(np.uint8, copy=False)
-
-
-def read_system(weights: str) -> tuple[dict[str, Tensor], FaceVid2VidConfig]:
-    """Read imported weights and the configuration of their networks.
-
-    Raises:
-        WeightsError: They are not a face-vid2vid system.
-    """
-    path = library.find(weights).path
-    tensors, stored = read_weights(path)
-    if stored.get("kind") != KIND:
-        msg = (
-            f"{path} holds no face-vid2vid system ({stored.get('kind', 'of unknown kind')}); "
-            "give one that speech2face weights import made"
-        )
-        raise WeightsError(msg)
-    try:
-        sizes = {**stored["network"], "pose_blocks": tuple(stored["network"]["pose_blocks"])}
-        return tensors, FaceVid2VidConfig(**sizes)
-    except (KeyError, TypeError) as error:
-        msg = f"{path} was imported by another version ({error}); import it again"
-        raise WeightsError(msg) from error
-
-
 def extractor_of(
     tensors: dict[str, Tensor], config: FaceVid2VidConfig, device: torch.device
 ) -> KeypointExtractor:
-    """Return the motion extractor of a system that `read_system` read."""
-    detector, estimator = KeypointDetector(config), None
-    load_network(detector, tensors, "kp_detector", device)
+    """Return the motion extractor of a system that was read."""
+    detector = load(KeypointDetector(config), "kp_detector", tensors, device)
+    estimator = None
     if any(name.startswith("he_estimator.") for name in tensors):
-        estimator = HeadPoseEstimator(config)
-        load_network(estimator, tensors, "he_estimator", device)
+        estimator = load(HeadPoseEstimator(config), "he_estimator", tensors, device)
     return KeypointExtractor(config, detector, estimator, device)
-
-
-def load_network(
-    network: nn.Module, tensors: dict[str, Tensor], prefix: str, device: torch.device
-) -> None:
-    """Give a network its tensors, and make it ready to compute on the device."""
-    start = f"{prefix}."
-    own = {
-        key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)
-    }
-    ready(fill(network, own, f"the tensors of {prefix}"), device)

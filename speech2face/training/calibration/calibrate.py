@@ -1,41 +1,31 @@
-"""Calibration: our landmarks learn the keypoints of an imported checkpoint, without a data set.
+"""Calibration: our landmarks learn what an imported checkpoint reads, without a data set.
 
-The warp generator animates portraits; the checkpoint's own motion extractor reads head pose and
-deformation off the frames; a linear map (ridge regression) and a small network on top of it are
-fitted to what was read. The distance counts where it matters: at the posed keypoints.
+The warp generator animates portraits; the checkpoint's own motion extractor reads the motion off
+the frames; a linear map (ridge regression) and a small network on top of it are fitted to what was
+read. The distance counts where it matters: at the points that move the picture.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 import speech2face
 from speech2face.checkpoints import library
-from speech2face.checkpoints.store import read_config
 from speech2face.devices import to_tensor
 from speech2face.errors import InputError
 from speech2face.face.rig import load_rig
 from speech2face.face.view import View
-from speech2face.generators.facevid2vid.drive import (
-    KIND,
-    SKIN,
-    MotionReader,
-    keypoint_motion,
-    ride_surface,
-)
-from speech2face.generators.facevid2vid.drive_network import (
-    ANGLES,
+from speech2face.generators.imported.drive import KIND, SKIN, MotionReader
+from speech2face.generators.imported.drive_network import (
     Landmarks2Keypoints,
     Landmarks2KeypointsConfig,
 )
-from speech2face.generators.facevid2vid.extractor import KeypointExtractor, load_extractor
-from speech2face.generators.facevid2vid.network import HeadPose
+from speech2face.generators.imported.extractor import Extractor
 from speech2face.generators.warp.generator import WarpGenerator
 from speech2face.progress import Counted, ignore
 from speech2face.training.calibration.fit import (
@@ -67,14 +57,16 @@ class Calibrated:
 
     network: Landmarks2Keypoints
     errors: dict[str, dict[str, float]]
-    """Mean distance of keypoints, in pixels of a picture of 256, in frames that were held out: for
-    each way to predict them, of speech and of designed and random faces."""
+    """Mean distance of the extractor's points in frames that were held out: for each way to
+    predict them, of speech and of designed and random faces."""
+    unit: str
+    """Of the errors."""
     path: Path | None = None
     """Where the network has been stored."""
 
     def table(self) -> str:
         """Write the errors as a table."""
-        lines = [f"{'held out, pixels at 256':<28}{'speech':>9}{'faces':>9}"]
+        lines = [f"{'held out, ' + self.unit:<28}{'speech':>9}{'faces':>9}"]
         lines += [
             f"{name:<28}{row['speech']:9.3f}{row['faces']:9.3f}"
             for name, row in self.errors.items()
@@ -99,16 +91,11 @@ def example(name: str) -> Path:
     raise InputError(msg)
 
 
-def picture_size(weights: str) -> int:
-    """Return the side in pixels at which portraits are to be shown to imported weights."""
-    return int(read_config(library.find(weights).path)[1]["network"]["size"])
-
-
 def calibrate(
-    weights: str,
+    generator: str,
+    extractor: Extractor[Any],
     portraits: Sequence[View],
     speech: Speech,
-    device: torch.device,
     *,
     plan: CalibrationPlan | None = None,
     told: Counted | None = None,
@@ -116,24 +103,24 @@ def calibrate(
     """Fit a network to imported weights and store it beside them.
 
     Args:
-        weights: Name or path of the weights.
+        generator: Family and name or path of the weights.
+        extractor: Of these weights.
         portraits: Whom to animate.
         speech: What they say.
-        device: Where to compute.
         plan: How to go about it.
         told: Called as the work goes on.
 
     Raises:
         InputError: The weights have no motion extractor, so there is nothing to fit to.
         WeightsError: The weights are missing or damaged.
-    """  # noqa: DOC502 load_extractor raises it
+    """  # noqa: DOC502 library.find raises it
     plan = plan or CalibrationPlan()
-    found, extractor = library.find(weights), load_extractor(weights, device)
-    if extractor.estimator is None:
+    found = library.find(generator.partition(":")[2])
+    if not extractor.reads:
         msg = (
-            f"facevid2vid:{weights} has no head-pose estimator, so there is nothing to calibrate: "
-            "its keypoints follow the face's surface; to fit them to the network, import the file "
-            "that holds he_estimator along with it"
+            f"{generator} has no motion extractor, so there is nothing to calibrate: its keypoints "
+            "follow the face's surface; to fit them to the network, import the file that holds "
+            "the extractor (he_estimator) along with it"
         )
         raise InputError(msg)
     fitted = fit(extractor, portraits, speech, plan=plan, told=told)
@@ -149,14 +136,14 @@ def calibrate(
     path = library.calibration_path(found)
     library.add(
         path, fitted.network.state_dict(), config,
-        what=f"Landmarks2Keypoints, fitted to {weights}",
-        command=f"speech2face calibrate --generator facevid2vid:{weights}",
+        what=f"Landmarks2Keypoints, fitted to {generator}",
+        command=f"speech2face calibrate --generator {generator}",
     )  # fmt: skip
-    return Calibrated(network=fitted.network, errors=fitted.errors, path=path)
+    return replace(fitted, path=path)
 
 
 def fit(
-    extractor: KeypointExtractor,
+    extractor: Extractor[Any],
     portraits: Sequence[View],
     speech: Speech,
     *,
@@ -175,13 +162,14 @@ def fit(
         rows.append(_observe(extractor, portrait, motion, rng, say_from))
         done += len(motion)
     config = Landmarks2KeypointsConfig(
-        keypoints=extractor.config.keypoints, landmarks=len(SKIN), sound=motions[0].sound.shape[1]
-    )
+        parts=extractor.parts, face=len(rows[0].face), landmarks=len(SKIN),
+        sound=motions[0].sound.shape[1],
+    )  # fmt: skip
     with torch.random.fork_rng(devices=[]):  # the caller's own randomness stays as it is
         torch.manual_seed(plan.seed)
         network = Landmarks2Keypoints(config).to(extractor.device)
     measure(network, rows)
-    errors = {"no motion": errors_of(rows, lambda row: torch.zeros_like(row.keypoints))}
+    errors = {"no motion": errors_of(rows, lambda row: torch.zeros_like(row.points))}
     errors["riding on the surface"] = errors_of(rows, lambda row: row.surface)
     ridge(network, extractor, rows)
     errors["linear"] = errors_of(rows, lambda row: predict(network, extractor, row))
@@ -191,18 +179,19 @@ def fit(
     errors["network without sound"] = errors_of(
         rows, lambda row: predict(network, extractor, row, silence=deaf)
     )
-    return Calibrated(network=network.eval().requires_grad_(requires_grad=False), errors=errors)
+    ready = network.eval().requires_grad_(requires_grad=False)
+    return Calibrated(network=ready, errors=errors, unit=extractor.unit)
 
 
 @torch.no_grad()
 def _observe(
-    extractor: KeypointExtractor,
+    extractor: Extractor[Any],
     portrait: View,
     shown: ShownMotion,
     rng: np.random.Generator,
     told: Callable[[int], None],
 ) -> Rows:
-    """Animate a portrait and read the keypoints off the frames."""
+    """Animate a portrait and read the motion off the frames."""
     device = extractor.device
     generator = WarpGenerator(device)
     state, source = generator.encode([portrait]), extractor.source(portrait)
@@ -210,30 +199,19 @@ def _observe(
     for start in range(0, len(shown), _AT_ONCE):
         part = cut(shown.motion, slice(start, start + _AT_ONCE))
         frames = generator.render(state, generator.drive(state, part))
-        changes.append(_change(source.pose, extractor.read(frames)))
+        changes.append(extractor.change(source, frames))
         told(min(start + _AT_ONCE, len(shown)))
     change = torch.cat(changes)
     reader = MotionReader(portrait, generator.rig, device)
     seen = reader(shown.motion, shown.sound)
-    split = _split(change, extractor.config.keypoints)
+    ridden = extractor.ride(source, reader.places, seen.surface)
     return Rows(
-        source=source, skin=seen.skin, eyes=seen.eyes,
+        source=source, face=extractor.face(source), skin=seen.skin, eyes=seen.eyes,
         emotion=to_tensor(shown.motion.emotion, device), change=change,
-        keypoints=keypoint_motion(source, split, extractor),
-        surface=ride_surface(reader.places, seen.surface, source.keypoints[0]),
+        points=extractor.points(extractor.latents(source, change)),
+        surface=extractor.points(ridden),
         spoken=shown.kind == SPOKEN, role=_roles(shown.kind, rng),
     )  # fmt: skip
-
-
-def _change(source: HeadPose, read: HeadPose) -> Float[Tensor, "rows outputs"]:
-    angles = [read.yaw - source.yaw, read.pitch - source.pitch, read.roll - source.roll]
-    moved = [read.t - source.t, (read.exp - source.exp).flatten(1)]
-    return torch.cat([torch.stack(angles, 1), *moved], 1)
-
-
-def _split(change: Float[Tensor, "rows outputs"], keypoints: int) -> tuple[Tensor, Tensor, Tensor]:
-    angles, shift, deformation = change.split([ANGLES, 3, 3 * keypoints], 1)
-    return angles, shift, deformation.unflatten(1, (keypoints, 3))
 
 
 def _roles(kind: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,19 +1,20 @@
 """The fit of a calibration: ridge regression, then a small network on top of it.
 
-Distances count where they matter, at the posed keypoints; held-out rows choose and test.
+Distances count where they matter, at the points that move the picture; held-out rows choose and
+test.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from speech2face.generators.facevid2vid.drive import keypoint_motion
-from speech2face.generators.facevid2vid.drive_network import ANGLES, EYES, Landmarks2Keypoints
-from speech2face.generators.facevid2vid.generator import KeypointExtractor, SourceFace
+from speech2face.generators.imported.drive_network import ANGLES, EYES, SHIFT, Landmarks2Keypoints
+from speech2face.generators.imported.extractor import Extractor
 from speech2face.progress import Counted
 from speech2face.training.calibration.motion import MotionPlan
 
@@ -21,11 +22,9 @@ _RIDGES = (1e-3, 1e-2, 1e-1, 1.0)
 """Prices of a weight that are tried, as shares of the mean square of what it weighs."""
 _FLOOR = 0.05
 """Inputs that move less than this share of the liveliest of their group are not blown up."""
-_PIXELS = 128
-"""Half the side of a picture of 256 pixels."""
-_POSED = 0.2
-"""Weight of the error of posed keypoints against that of angles, translation and deformation, all
-in units of their own size: the first counts in the picture, the second says more to learn from."""
+_POINTS = 0.2
+"""Weight of the error of the points against that of what was read, all in units of their own size:
+the first counts in the picture, the second says more to learn from."""
 _LOOK = 20
 """Steps between two looks at the rows that choose."""
 
@@ -49,16 +48,19 @@ class CalibrationPlan:
 class Rows:
     """What one portrait did, what the checkpoint read of it, and where it stands."""
 
-    source: SourceFace
+    source: Any
+    """What the extractor saw in the portrait."""
+    face: Float[Tensor, " face"]
+    """The numbers by which portraits differ."""
     skin: Float[Tensor, "rows skin"]
     eyes: Float[Tensor, "rows 4"]
     emotion: Float[Tensor, "rows 8"]
     change: Float[Tensor, "rows outputs"]
-    """Angles in degrees, translation, deformation, against the portrait's own, as read."""
-    keypoints: Float[Tensor, "rows keypoints 3"]
-    """Motion of the posed keypoints, as read."""
-    surface: Float[Tensor, "rows keypoints 3"]
-    """Motion of the surface at the keypoints."""
+    """Motion against the portrait, as read."""
+    points: Float[Tensor, "rows points dims"]
+    """The extractor's points, as read."""
+    surface: Float[Tensor, "rows points dims"]
+    """The same if they ride on the face's surface."""
     spoken: np.ndarray
     """Whether a row is of speech."""
     role: np.ndarray
@@ -69,14 +71,14 @@ def measure(network: Landmarks2Keypoints, rows: Sequence[Rows]) -> None:
     """Measure the sizes of inputs and outputs, so that the network sees numbers near one."""
     config = network.config
     half = 3 * config.landmarks
-    groups = [half, half, ANGLES, 3, config.sound]
+    groups = [half, half, ANGLES, SHIFT, config.sound]
     parts = torch.cat([row.skin for row in rows]).split(groups, 1)
     network.skin_scale.copy_(torch.cat([_scale(part) for part in parts]))
     eyes = torch.cat([row.eyes for row in rows]).split([2, 2], 1)
     network.eyes_scale.copy_(torch.cat([_scale(part) for part in eyes]))
-    outputs = torch.cat([row.change for row in rows]).split([ANGLES, 3, 3 * config.keypoints], 1)
+    outputs = torch.cat([row.change for row in rows]).split(config.parts, 1)
     network.output_scale.copy_(torch.cat([_scale(part) for part in outputs]))
-    faces = torch.cat([row.source.canonical.flatten(1) for row in rows])
+    faces = torch.stack([row.face for row in rows])
     network.source_mean.copy_(faces.mean(0))
     if len(faces) > 1:
         network.source_gain.copy_(1 / _scale(faces - faces.mean(0)))
@@ -89,7 +91,7 @@ def _scale(values: Float[Tensor, "rows n"]) -> Float[Tensor, " n"]:
     return size.clamp(min=_FLOOR * most if most > 0 else 1.0)
 
 
-def ridge(network: Landmarks2Keypoints, extractor: KeypointExtractor, rows: Sequence[Rows]) -> None:
+def ridge(network: Landmarks2Keypoints, extractor: Extractor[Any], rows: Sequence[Rows]) -> None:
     """Set the linear maps of both branches by ridge regression."""
     inputs, outputs = [], []
     for row in rows:
@@ -119,7 +121,7 @@ def _set_linear(network: Landmarks2Keypoints, weight: Float[Tensor, "outputs inp
 
 def train(
     network: Landmarks2Keypoints,
-    extractor: KeypointExtractor,
+    extractor: Extractor[Any],
     rows: Sequence[Rows],
     plan: CalibrationPlan,
     told: Counted,
@@ -151,18 +153,18 @@ def train(
 
 
 def _loss(
-    network: Landmarks2Keypoints, extractor: KeypointExtractor, rows: Sequence[Rows]
+    network: Landmarks2Keypoints, extractor: Extractor[Any], rows: Sequence[Rows]
 ) -> Float[Tensor, ""]:
-    """Sum the distances of keypoints, and of what they are made of in units of their own size."""
+    """Sum the distances of points, and of what moves them in units of its own size."""
     losses = []
     for row in rows:
         chosen = torch.from_numpy(row.role == "fit").to(row.skin.device)
         change = _forward(network, row, chosen)
-        moved = keypoint_motion(row.source, change, extractor)
-        size = row.keypoints.square().mean() + 1e-12
-        far = (moved - row.keypoints[chosen]).square().mean() / size
-        parts = torch.cat([change[0], change[1], change[2].flatten(1)], 1) - row.change[chosen]
-        losses.append((parts / network.output_scale).square().mean() + _POSED * far)
+        moved = extractor.points(extractor.latents(row.source, change))
+        size = row.points.square().mean() + 1e-12
+        far = (moved - row.points[chosen]).square().mean() / size
+        off = (change - row.change[chosen]) / network.output_scale
+        losses.append(off.square().mean() + _POINTS * far)
     return torch.stack(losses).mean()
 
 
@@ -184,47 +186,47 @@ def _shaken(
 
 def _forward(
     network: Landmarks2Keypoints, row: Rows, chosen: Tensor, silence: slice | None = None
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> Float[Tensor, "chosen outputs"]:
     skin = row.skin[chosen].clone()
     if silence is not None:
         skin[:, silence] = 0
-    return network(skin, row.eyes[chosen], row.emotion[chosen], row.source.canonical[0])
+    return network(skin, row.eyes[chosen], row.emotion[chosen], row.face)
 
 
 @torch.no_grad()
 def predict(
     network: Landmarks2Keypoints,
-    extractor: KeypointExtractor,
+    extractor: Extractor[Any],
     row: Rows,
     silence: slice | None = None,
-) -> Float[Tensor, "rows keypoints 3"]:
-    """Predict the motion of keypoints in all rows, as if some inputs were silent."""
+) -> Float[Tensor, "rows points dims"]:
+    """Predict the points in all rows, as if some inputs were silent."""
     everything = torch.ones(len(row.skin), dtype=torch.bool, device=row.skin.device)
     change = _forward(network, row, everything, silence)
-    return keypoint_motion(row.source, change, extractor)
+    return extractor.points(extractor.latents(row.source, change))
 
 
 def _distance(
-    network: Landmarks2Keypoints, extractor: KeypointExtractor, rows: Sequence[Rows], role: str
+    network: Landmarks2Keypoints, extractor: Extractor[Any], rows: Sequence[Rows], role: str
 ) -> float:
-    """Return the mean distance of keypoints in the rows of a role."""
+    """Return the mean distance of points in the rows of a role."""
     distances = []
     for row in rows:
         chosen = torch.from_numpy(row.role == role)
-        distances.append((predict(network, extractor, row) - row.keypoints).norm(dim=2)[chosen])
+        distances.append((predict(network, extractor, row) - row.points).norm(dim=2)[chosen])
     return float(torch.cat(distances).mean())
 
 
 def errors_of(
-    rows: Sequence[Rows], predict: Callable[[Rows], Float[Tensor, "rows keypoints 3"]]
+    rows: Sequence[Rows], predict: Callable[[Rows], Float[Tensor, "rows points dims"]]
 ) -> dict[str, float]:
-    """Measure a way to predict keypoints on the held-out rows, of speech and of faces."""
+    """Measure a way to predict points on the held-out rows, of speech and of faces."""
     found: dict[str, list[Tensor]] = {"speech": [], "faces": []}
     for row in rows:
-        distance = (predict(row) - row.keypoints).norm(dim=2).mean(1).cpu()
+        distance = (predict(row) - row.points).norm(dim=2).mean(1).cpu()
         for name, kind in (("speech", row.spoken), ("faces", ~row.spoken)):
             found[name].append(distance[torch.from_numpy(kind & (row.role == "test"))])
-    return {name: float(torch.cat(parts).mean()) * _PIXELS for name, parts in found.items()}
+    return {name: float(torch.cat(parts).mean()) for name, parts in found.items()}
 
 
 def _copy(network: Landmarks2Keypoints) -> dict[str, Tensor]:

@@ -11,15 +11,15 @@ import torch
 from torch import nn
 
 from speech2face.generators.facevid2vid.exact.cheap_motion import CheapDenseMotion
-from speech2face.generators.facevid2vid.exact.folding import fold_norms
-from speech2face.generators.facevid2vid.exact.fourier import FourierConvolution
 from speech2face.generators.facevid2vid.exact.merged_spade import MergedSpadeDecoder
-from speech2face.generators.facevid2vid.exact.narrow import BlockConvolution, TapsConvolution
-from speech2face.generators.facevid2vid.exact.phases import PhaseConvolution, PhaseUpBlock
-from speech2face.generators.facevid2vid.exact.winograd import WinogradConvolution
 from speech2face.generators.facevid2vid.network import FaceVid2VidGenerator
 from speech2face.generators.facevid2vid.spade import SpadeDecoder
 from speech2face.models.blocks import UpBlock
+from speech2face.models.exact.folding import fold_norms
+from speech2face.models.exact.fourier import FourierConvolution
+from speech2face.models.exact.narrow import BlockConvolution, TapsConvolution
+from speech2face.models.exact.phases import PhaseConvolution, PhaseUpBlock
+from speech2face.models.exact.winograd import WinogradConvolution
 
 Step = Literal[
     "fold", "phases", "spade", "motion", "fourier", "narrow", "winograd", "channels-last"

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech2face.generators.facevid2vid.exact.folding import Convolution
+from speech2face.models.exact.folding import Convolution
 
 _TILE = 4
 _STRIP_TILES = 256

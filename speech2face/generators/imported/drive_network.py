@@ -1,8 +1,9 @@
-"""Landmarks2Keypoints: how a face moves becomes how the keypoints of a face-vid2vid network move.
+"""Landmarks2Keypoints: how a face moves becomes what an imported checkpoint would read of it.
 
-Tensors only. The result is split as the network's own motion extractor splits it (Wang, Mallya and
-Liu, "One-Shot Free-View Neural Talking-Head Synthesis", 2021, section 3): turn of the head,
-translation, and the expression's deformation of every keypoint. No motion gives exactly none.
+Tensors only. The result is in the parts in which the checkpoint's own extractor reads motion: for
+face-vid2vid turn of the head, translation and deformation of every keypoint (Wang, Mallya and Liu,
+"One-Shot Free-View Neural Talking-Head Synthesis", 2021, section 3), for FOMM places and Jacobians
+of keypoints, for X2Face a code. No motion gives exactly none.
 
 Two branches are added up. One sees the landmarks of the skin, the head's place and the sound, and
 is conditioned by emotion (FiLM: Perez et al. 2018, equation 1). The other sees the lids and the
@@ -27,8 +28,10 @@ EYES = 4
 class Landmarks2KeypointsConfig:
     """Sizes of the network; they are stored with its weights."""
 
-    keypoints: int = 15
-    """Keypoints of the generator."""
+    parts: tuple[int, ...] = (3, 3, 45)
+    """Numbers of each part of what the extractor reads; a part has one unit."""
+    face: int = 45
+    """Numbers that describe the portrait."""
     landmarks: int = 56
     """Landmarks of the skin that it sees, twice: in the head's frame and in the picture's."""
     sound: int = 8
@@ -45,8 +48,8 @@ class Landmarks2KeypointsConfig:
 
     @property
     def outputs(self) -> int:
-        """Numbers that describe the keypoints' motion."""
-        return ANGLES + SHIFT + 3 * self.keypoints
+        """Numbers that describe the motion."""
+        return sum(self.parts)
 
 
 class _Branch(nn.Module):
@@ -54,7 +57,7 @@ class _Branch(nn.Module):
 
     def __init__(self, inputs: int, conditions: int, config: Landmarks2KeypointsConfig) -> None:
         super().__init__()
-        hidden, source = config.hidden, 3 * config.keypoints
+        hidden, source = config.hidden, config.face
         self.linear = nn.Linear(inputs, config.outputs, bias=False)
         self.enter = nn.Linear(inputs + source, hidden)
         self.film = nn.Linear(conditions, 2 * hidden, bias=False) if conditions else None
@@ -87,7 +90,7 @@ class _Branch(nn.Module):
 
 
 class Landmarks2Keypoints(nn.Module):
-    """Landmarks, sound, emotion, lids and gaze -> angles, translation, deformation; all relative.
+    """Landmarks, sound, emotion, lids and gaze -> what the extractor reads; all relative.
 
     Buffers bring every number to unit size; they are measured when the network is fitted.
     """
@@ -98,18 +101,17 @@ class Landmarks2Keypoints(nn.Module):
         self.config = config
         self.skin = _Branch(config.skin, config.emotions, config)
         self.eyes = _Branch(EYES, 0, config)
-        coordinates = 3 * config.keypoints
         self.register_buffer("skin_scale", torch.ones(config.skin))
         self.register_buffer("eyes_scale", torch.ones(EYES))
-        self.register_buffer("source_mean", torch.zeros(coordinates))
-        self.register_buffer("source_gain", torch.zeros(coordinates))
+        self.register_buffer("source_mean", torch.zeros(config.face))
+        self.register_buffer("source_gain", torch.zeros(config.face))
         self.register_buffer("output_scale", torch.ones(config.outputs))
 
     skin_scale: Tensor
     eyes_scale: Tensor
     source_mean: Tensor
     source_gain: Tensor
-    """1 / spread of the keypoints over the portraits it was fitted on; 0 where there was but one,
+    """1 / spread of the numbers over the portraits it was fitted on; 0 where there was but one,
     since nothing can be learnt of faces from a single face."""
     output_scale: Tensor
 
@@ -118,27 +120,22 @@ class Landmarks2Keypoints(nn.Module):
         skin: Float[Tensor, "frames skin"],
         eyes: Float[Tensor, "frames 4"],
         emotion: Float[Tensor, "frames emotions"],
-        source: Float[Tensor, "keypoints 3"] | Float[Tensor, "frames keypoints 3"],
-    ) -> tuple[
-        Float[Tensor, "frames 3"], Float[Tensor, "frames 3"], Float[Tensor, "frames keypoints 3"]
-    ]:
-        """Predict the keypoints' motion against the portrait's own keypoints.
+        source: Float[Tensor, " face"] | Float[Tensor, "frames face"],
+    ) -> Float[Tensor, "frames outputs"]:
+        """Predict motion against the portrait as it is.
 
         Args:
             skin: Landmarks' motion in the head's frame and in the picture's, turn and place of the
                 head, sound: the numbers of `Landmarks2KeypointsConfig.skin`.
             eyes: Change of the openings of the left and right eye; gaze right and up.
             emotion: Mix times intensity of each label.
-            source: The portrait's canonical keypoints.
+            source: What describes the portrait.
 
         Returns:
-            Yaw, pitch, roll in degrees; translation; deformation: what is added to the portrait's.
+            The parts side by side, each relative to the portrait's own.
         """
-        faces = source.expand(len(skin), -1, -1).flatten(1)
+        faces = source.expand(len(skin), -1)
         faces = (faces - self.source_mean) * self.source_gain
         motion = self.skin(skin / self.skin_scale, faces, emotion)
         motion = motion + self.eyes(eyes / self.eyes_scale, faces, None)
-        angles, shift, deformation = (motion * self.output_scale).split(
-            [ANGLES, SHIFT, 3 * self.config.keypoints], 1
-        )
-        return angles, shift, deformation.unflatten(1, (self.config.keypoints, 3))
+        return motion * self.output_scale

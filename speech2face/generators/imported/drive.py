@@ -1,11 +1,13 @@
-"""Drive: motion becomes keypoints of a face-vid2vid checkpoint.
+"""Drive: motion becomes latents of an imported checkpoint.
 
 A calibrated checkpoint has a network that was fitted to its own motion extractor. One that has no
 extractor (SadTalker's file alone) lets each keypoint ride on the face's surface: the flow near a
 keypoint is the keypoint's own motion (J = I), whatever it was trained on.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,20 +22,21 @@ from speech2face.devices import to_tensor
 from speech2face.errors import WeightsError
 from speech2face.face.rig import Rig
 from speech2face.face.view import View
-from speech2face.generators.facevid2vid.drive_network import (
+from speech2face.generators.imported.drive_network import (
     Landmarks2Keypoints,
     Landmarks2KeypointsConfig,
 )
-from speech2face.generators.facevid2vid.extractor import KeypointExtractor, SourceFace
-from speech2face.generators.facevid2vid.network import HeadPose, pose_keypoints
+from speech2face.generators.imported.extractor import Extractor
 from speech2face.motion.motion import Motion
 from speech2face.motion.points import ControlPoints, control_points
 from speech2face.types import cut
 
-KIND = "landmarks2keypoints"
+KIND = "calibration"
 """What the configuration of a calibration says it is."""
 SKIN = np.setdiff1d(np.arange(landmarks.LANDMARKS), np.r_[36:48, 68:70])
 """Landmarks that show the skin's motion: all but lids and irises, which have axes of their own."""
+
+Source = TypeVar("Source")
 
 _REACH = 0.1
 """A keypoint rides on the surface around it, weighted by a Gaussian of this standard deviation
@@ -105,7 +108,7 @@ class MotionReader:
 def ride_surface(
     places: Float[Tensor, "points 2"],
     surface: Float[Tensor, "frames points 3"],
-    keypoints: Float[Tensor, "keypoints 3"],
+    keypoints: Float[Tensor, "keypoints dims"],
 ) -> Float[Tensor, "frames keypoints 3"]:
     """Move keypoints as the surface around them moves.
 
@@ -124,17 +127,17 @@ def drive(
     motion: Motion,
     sound: Float[np.ndarray, "frames bands"],
     reader: MotionReader,
-    source: SourceFace,
+    source: Source,
     network: Landmarks2Keypoints | None,
-    extractor: KeypointExtractor,
-) -> Float[Tensor, "frames keypoints 3"]:
-    """Turn motion into the motion of a view's keypoints.
+    extractor: Extractor[Source],
+) -> Float[Tensor, "frames latent"]:
+    """Turn motion into latents of a view.
 
     Args:
         motion: Relative to the view.
         sound: What is heard in each frame.
         reader: Of the view.
-        source: The view's keypoints.
+        source: What the checkpoint sees in the view.
         network: Fitted by calibration; None: keypoints ride on the face's surface.
         extractor: Of the checkpoint.
     """
@@ -144,62 +147,42 @@ def drive(
         part = cut(motion, rows)
         seen = reader(part, sound[rows])
         if network is None:
-            moved.append(ride_surface(reader.places, seen.surface, source.keypoints[0]))
+            moved.append(extractor.ride(source, reader.places, seen.surface))
             continue
         felt = to_tensor(part.emotion, seen.skin.device)
-        change = network(seen.skin, seen.eyes, felt, source.canonical[0])
-        moved.append(keypoint_motion(source, change, extractor))
+        change = network(seen.skin, seen.eyes, felt, extractor.face(source))
+        moved.append(extractor.latents(source, change))
     return torch.cat(moved)
 
 
-def keypoint_motion(
-    source: SourceFace,
-    change: tuple[
-        Float[Tensor, "frames 3"], Float[Tensor, "frames 3"], Float[Tensor, "frames keypoints 3"]
-    ],
-    extractor: KeypointExtractor,
-) -> Float[Tensor, "frames keypoints 3"]:
-    """Return how far a change of pose and deformation moves the portrait's keypoints."""
-    angles, shift, deformation = change
-    pose = source.pose
-    moved = HeadPose(
-        yaw=pose.yaw + angles[:, 0], pitch=pose.pitch + angles[:, 1], roll=pose.roll + angles[:, 2],
-        t=pose.t + shift, exp=pose.exp + deformation,
-    )  # fmt: skip
-    canonical = source.canonical.expand(len(angles), -1, -1)
-    return pose_keypoints(canonical, moved, extractor.config.keypoint_rule) - source.keypoints
+def load_calibration(generator: str) -> Landmarks2Keypoints:
+    """Load the network that was fitted to a generator's weights.
 
-
-def needs_calibration(weights: str) -> bool:
-    """Return whether weights have a motion extractor to which nothing has been fitted yet."""
-    found = library.find(weights)
-    return _has_extractor(found) and not _is_fitted(found)
-
-
-def load_calibration(weights: str) -> Landmarks2Keypoints:
-    """Load the network that was fitted to weights.
+    Args:
+        generator: The full name: "facevid2vid:vox".
 
     Raises:
         WeightsError: There is none, or it was fitted to other weights.
     """
-    found = library.find(weights)
+    found = library.find(generator.partition(":")[2])
     path = library.calibration_path(found)
-    command = f"run speech2face calibrate --generator facevid2vid:{weights}"
+    command = f"run speech2face calibrate --generator {generator}"
     if not path.is_file():
-        msg = f"facevid2vid:{weights} has not been calibrated ({path} is missing); {command}"
+        msg = f"{generator} has not been calibrated ({path} is missing); {command}"
         raise WeightsError(msg)
     tensors, config = read_weights(path)
-    if config.get("kind") != KIND or config.get("fitted_for") != found.sha256:
+    if not _fits(config, found):
         msg = f"{path} was fitted to other weights than {found.path}; {command}"
         raise WeightsError(msg)
     found_sizes = tensors, config["network"]
     return ready(build(Landmarks2Keypoints, Landmarks2KeypointsConfig, found_sizes, str(path)))
 
 
-def _has_extractor(found: library.Weights) -> bool:
-    return "he_estimator" in read_config(found.path)[1].get("networks", ())
-
-
-def _is_fitted(found: library.Weights) -> bool:
+def is_calibrated(found: library.Weights) -> bool:
+    """Return whether a network was fitted to these very weights."""
     path = library.calibration_path(found)
-    return path.is_file() and read_config(path)[1].get("fitted_for") == found.sha256
+    return path.is_file() and _fits(read_config(path)[1], found)
+
+
+def _fits(config: Mapping[str, Any], found: library.Weights) -> bool:
+    return config.get("kind") == KIND and config.get("fitted_for") == found.sha256

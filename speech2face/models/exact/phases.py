@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech2face.generators.facevid2vid.exact.folding import Convolution
 from speech2face.models.blocks import UpBlock
+from speech2face.models.exact.folding import Convolution
 
 
 class PhaseUpBlock(nn.Module):
