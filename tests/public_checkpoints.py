@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from name_seeded import weights
 from safetensors.torch import save_file
 from torch import Tensor
 
 from speech2face.generators.facevid2vid.network import PRESETS, FaceVid2VidConfig
 from speech2face.generators.facevid2vid.system import SYSTEM
+from speech2face.generators.fomm.system import SYSTEM as FOMM
 from speech2face.generators.imported.importer import expected
+from speech2face.generators.imported.system import System
 
 SADTALKER_NAMES = {"generator": "generator", "kp_detector": "kp_extractor"}
 
@@ -70,4 +73,19 @@ def sadtalker(path: Path, preset: str = "tiny") -> Path:
     tensors["audio2exp.mapping1.weight"] = torch.zeros(64, 577)
     tensors["audio2exp.mapping1.bias"] = torch.zeros(64)
     save_file(tensors, path)
+    return path
+
+
+def seeded(system: System, network: str, component: str, preset: str = "tiny") -> dict[str, Tensor]:
+    """Return weights of a network, drawn by the names in which the golden values have them."""
+    wanted = expected(system, system.presets[preset], network)
+    made = weights(component, {key: list(value.shape) for key, value in wanted.items()})
+    return {key: torch.from_numpy(np.array(value)) for key, value in made.items()}
+
+
+def fomm(path: Path, preset: str = "tiny") -> Path:
+    """Write a container as vox-cpk.pth.tar is one: networks, discriminator, optimizers, epoch."""
+    states = {name: seeded(FOMM, name, f"fomm.{name}", preset) for name in FOMM.networks}
+    left = {"discriminator": {"discs.1.conv.bias": torch.zeros(1)}, "epoch": 99}
+    torch.save({**states, **left, "optimizer_generator": {"state": {}, "param_groups": []}}, path)
     return path

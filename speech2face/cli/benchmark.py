@@ -24,8 +24,9 @@ def benchmark(
         str | None,
         typer.Option(
             metavar="PRESET",
-            help="Instead: what each exact speed-up of a face-vid2vid preset gains (256, "
-            "256-original, 512, tiny ...), with random weights; needs no PORTRAIT and no AUDIO.",
+            help="Instead: what each exact speed-up of a network gains (256, 256-original and "
+            "others of face-vid2vid, fomm-256), with random weights; needs no PORTRAIT and no "
+            "AUDIO.",
         ),
     ] = None,
     live: Annotated[

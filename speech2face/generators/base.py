@@ -14,6 +14,7 @@ from speech2face.motion.motion import Motion
 State = TypeVar("State")
 
 Frames = UInt8[np.ndarray, "frames size size 3"]
+Frame = UInt8[np.ndarray, "1 size size 3"]
 Latents = Float[np.ndarray, "frames latent"]
 LOUDNESS_BANDS = 8
 """Bands of the spectrum by which `drive` hears a frame's sound."""
@@ -66,7 +67,7 @@ class Generator(Protocol[State]):
         """
         ...
 
-    def read(self, state: State, frames: Frames, first: Frames) -> Latents:
+    def read(self, state: State, frames: Frames, first: Frame) -> Latents:
         """Read latents off frames of another face by the generator's own motion extractor.
 
         Args:

@@ -11,10 +11,13 @@ from speech2face.checkpoints import library
 from speech2face.checkpoints.store import manifest, read_config
 from speech2face.errors import InputError, WeightsError
 from speech2face.generators.base import Generator
-from speech2face.generators.facevid2vid.extractor import load_extractor
+from speech2face.generators.facevid2vid import system as facevid2vid
+from speech2face.generators.facevid2vid.extractor import load_extractor as facevid2vid_extractor
 from speech2face.generators.facevid2vid.generator import FaceVid2Vid
-from speech2face.generators.facevid2vid.system import SYSTEM as FACEVID2VID
 from speech2face.generators.fast.generator import create as create_fast
+from speech2face.generators.fomm import system as fomm
+from speech2face.generators.fomm.extractor import load_extractor as fomm_extractor
+from speech2face.generators.fomm.generator import Fomm
 from speech2face.generators.imported.drive import is_calibrated
 from speech2face.generators.imported.extractor import Extractor
 from speech2face.generators.imported.importer import Converted
@@ -39,7 +42,12 @@ class Family:
 _FAMILIES = {
     family.system.kind: family
     for family in (
-        Family(system=FACEVID2VID, create=FaceVid2Vid.from_weights, extractor=load_extractor),
+        Family(
+            system=facevid2vid.SYSTEM,
+            create=FaceVid2Vid.from_weights,
+            extractor=facevid2vid_extractor,
+        ),
+        Family(system=fomm.SYSTEM, create=Fomm.from_weights, extractor=fomm_extractor),
     )
 }
 
@@ -56,7 +64,7 @@ def full_name(name: str) -> str:
     Raises:
         InputError: No generator has that name.
     """
-    full = FAST if name == FACEVID2VID.kind else name
+    full = FAST if name == facevid2vid.SYSTEM.kind else name
     family, colon, weights = full.partition(":")
     if full in names() or (family in _FAMILIES and colon and weights and full != FAST):
         return full

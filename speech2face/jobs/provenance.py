@@ -99,7 +99,7 @@ def sidecar(
         inputs: What went in, by its role ("portrait", "sound"): what was opened, so that what is
             hashed is what was read.
         weights: Names of the weights that were used: shipped ones as in the manifest, imported
-            ones as "facevid2vid:NAME".
+            ones as "fomm:NAME".
         path: Where the sidecar goes; see `sidecar_path`.
 
     Raises:

@@ -44,7 +44,7 @@ class Settings(ControlSettings):
     force: bool = setting(PICTURE, default=False, flags="--force")
     """Accept a face that is too small or too far turned away."""
     generator: str = setting(RUN, default="warp")
-    """What draws the frames: warp, facevid2vid, or facevid2vid:NAME with weights that you
+    """What draws the frames: warp, facevid2vid, or FAMILY:NAME with weights that you
     imported."""
     tracker: str = setting(RUN, default="mesh")
     """What finds the face: mesh, which ships, or face-alignment, whose weights you bring."""

@@ -10,15 +10,22 @@ from speech2face.__main__ import main
 from speech2face.errors import InputError
 from speech2face.evaluation.generators.steps import compare_steps
 from speech2face.generators.facevid2vid.exact.exact import STEPS
+from speech2face.generators.fomm import exact as fomm
+
+STEPS_OF = {
+    "tiny": STEPS,
+    "tiny-original": tuple(step for step in STEPS if step != "spade"),
+    "fomm-tiny": fomm.STEPS,
+}
 
 
-@pytest.mark.parametrize("preset", ["tiny", "tiny-original"])
+@pytest.mark.parametrize("preset", STEPS_OF)
 def test_each_step_has_a_row_that_draws_the_plain_picture(preset: str) -> None:
     state = torch.random.get_rng_state()
 
     table = compare_steps(preset, torch.device("cpu"), frames=2, repeats=1)
 
-    steps = [f"+ {step}" for step in STEPS if preset == "tiny" or step != "spade"]
+    steps = [f"+ {step}" for step in STEPS_OF[preset]]
     assert [row["way"] for row in table.rows] == ["plain, frame by frame", "encode once", *steps]
     assert table.rows[0]["times as fast"] == 1
     for row in table.rows:

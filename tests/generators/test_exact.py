@@ -8,11 +8,9 @@ from name_seeded import fill
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech2face.generators.facevid2vid.dense_motion import sparse_motions, warped_copies
 from speech2face.generators.facevid2vid.exact.cheap_motion import shifted_copies
 from speech2face.generators.facevid2vid.exact.exact import STEPS, Step, accelerate
 from speech2face.generators.facevid2vid.exact.merged_spade import MergedSpadeDecoder
-from speech2face.generators.facevid2vid.exact.plain import draw_plainly
 from speech2face.generators.facevid2vid.network import (
     PRESETS,
     FaceVid2VidGenerator,
@@ -24,7 +22,9 @@ from speech2face.models.exact.folding import fold_norms
 from speech2face.models.exact.fourier import FourierConvolution
 from speech2face.models.exact.narrow import BlockConvolution, TapsConvolution
 from speech2face.models.exact.phases import PhaseConvolution, PhaseUpBlock
+from speech2face.models.exact.replacing import winograd_places
 from speech2face.models.exact.winograd import WinogradConvolution
+from speech2face.models.keypoints import sparse_motions, warped_copies
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +33,13 @@ def _no_gradients() -> None:
     torch.set_grad_enabled(False)
     yield
     torch.set_grad_enabled(True)
+
+
+def drawn_plainly(
+    network: FaceVid2VidGenerator, image: Tensor, source: Tensor, driving: Tensor
+) -> Tensor:
+    """Draw frame by frame, encoding the source anew for each."""
+    return torch.cat([network(image, source, one) for one in driving.split(1)])
 
 
 def same(found: Tensor, wanted: Tensor, tolerance: float = 1e-5) -> None:
@@ -59,7 +66,7 @@ def test_a_step_changes_no_picture(preset: str, steps: tuple[Step, ...]) -> None
     network, image, source, driving = toy(preset)
     lively(network)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    wanted = draw_plainly(network, image, source, driving)
+    wanted = drawn_plainly(network, image, source, driving)
 
     fast = accelerate(network, steps)
     found = fast.render(fast.encode(image), source, driving)
@@ -85,9 +92,7 @@ def test_wide_maps_go_through_winograd_and_small_ones_do_not() -> None:
         network = FaceVid2VidGenerator(PRESETS["256-original"])
     small = network.dense_motion_network.hourglass.encoder.down_blocks[4].conv
 
-    from speech2face.generators.facevid2vid.exact.exact import _winograd_places
-
-    places = _winograd_places(network)
+    places = winograd_places(network, network.dense_motion_network.hourglass, 64)
     chosen = [module.get_submodule(name) for module, name in places]
 
     assert network.dense_motion_network.hourglass.decoder.conv in chosen

@@ -18,10 +18,10 @@ from speech2face.generators.facevid2vid.network import (
     HeadPoseEstimator,
     KeypointDetector,
     pose_keypoints,
-    relative_keypoints,
 )
 from speech2face.generators.facevid2vid.spade import SpadeDecoder
 from speech2face.models.blocks import AntiAliasDownsample
+from speech2face.models.keypoints import relative_keypoints
 from speech2face.models.sampling import coordinate_grid, heatmaps, sample, soft_argmax
 
 TINY = PRESETS["tiny"]

@@ -15,7 +15,6 @@ from name_seeded import fill, weights
 from torch import Tensor, nn
 
 from speech2face.generators.facevid2vid.head_pose import read_heads, rotation_matrix
-from speech2face.generators.facevid2vid.keypoints import movement_scale
 from speech2face.generators.facevid2vid.network import (
     PRESETS,
     FaceVid2VidGenerator,
@@ -23,8 +22,8 @@ from speech2face.generators.facevid2vid.network import (
     HeadPoseEstimator,
     KeypointDetector,
     pose_keypoints,
-    relative_keypoints,
 )
+from speech2face.models.keypoints import movement_scale, relative_keypoints
 
 DATA = Path(__file__).parents[1] / "data"
 KEYS: dict[str, dict[str, list[int]]] = json.loads((DATA / "facevid2vid_keys.json").read_text())

@@ -1,38 +1,14 @@
-"""What each exact speed-up of a face-vid2vid generator gains, and what it changes in the picture.
-
-Weights are random: time does not depend on them, and the difference is measured against the same
-network drawn plainly, frame by frame.
-"""
+"""What each exact speed-up of a generator gains, and what it changes in the picture."""
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass
 from time import perf_counter, process_time
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from speech2face.errors import InputError
+from speech2face.evaluation.generators.step_subjects import PRESETS, Subject, subject
 from speech2face.evaluation.tables import Cell, Table
-from speech2face.generators.facevid2vid.exact.exact import GPU_STEPS, STEPS, Step, accelerate
-from speech2face.generators.facevid2vid.exact.plain import draw_plainly
-from speech2face.generators.facevid2vid.network import (
-    PRESETS,
-    FaceVid2VidConfig,
-    FaceVid2VidGenerator,
-)
-
-_LAST_SCALE = {"spade": 0.2, "original": 1.0}
-"""Of the random weights before the sigmoid, which would be saturated otherwise."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One source and some frames to draw of it."""
-
-    image: Tensor
-    source: Tensor
-    driving: Tensor
 
 
 def compare_steps(
@@ -57,12 +33,12 @@ def compare_steps(
     if preset not in PRESETS:
         msg = f"there is no preset named {preset!r}; choose one of {', '.join(PRESETS)}"
         raise InputError(msg)
-    network, case = _random_network(PRESETS[preset], device, frames, seed)
+    one = subject(preset, device, frames, seed)
     rows: list[dict[str, Cell]] = []
     wanted: Tensor | None = None
     plain = (1.0, 1.0)
     with torch.inference_mode():
-        for name, draw in _ways(network, case):
+        for name, draw in _ways(one, device):
             drawn, times = _time(draw, device, repeats)
             wanted, plain = (drawn, times) if wanted is None else (wanted, plain)
             clock, processor = times
@@ -89,69 +65,27 @@ def compare_steps(
     )
 
 
-def _random_network(
-    config: FaceVid2VidConfig, device: torch.device, frames: int, seed: int
-) -> tuple[FaceVid2VidGenerator, Case]:
-    # The draws are made on the processor, so that every device gets the same network.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = FaceVid2VidGenerator(config).eval()
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
-                # As initialized they do nothing, and folding them would be too easy.
-                nn.init.normal_(module.weight, 1.0, 0.1)
-                nn.init.normal_(module.bias, 0.0, 0.1)
-                if module.running_mean is not None and module.running_var is not None:
-                    module.running_mean.normal_(0.0, 0.1)
-                    module.running_var.uniform_(0.5, 1.5)
-            elif isinstance(module, nn.Conv2d | nn.Conv3d) and not hasattr(module, "weight_orig"):
-                # Large enough that masks, occlusion and colours differ from place to place.
-                nn.init.kaiming_normal_(module.weight)
-        last = network.decoder.conv_img if config.decoder == "spade" else network.final
-        last.weight.data.mul_(_LAST_SCALE[config.decoder])
-        image = torch.rand(1, 3, config.size, config.size)
-        source, driving = 1.2 * torch.rand(2, frames, config.keypoints, 3) - 0.6
-    case = Case(image=image.to(device), source=source[:1].to(device), driving=driving.to(device))
-    return network.to(device), case
-
-
-def _ways(network: FaceVid2VidGenerator, case: Case) -> Iterator[tuple[str, Callable[[], Tensor]]]:
+def _ways(one: Subject, device: torch.device) -> Iterator[tuple[str, Callable[[], Tensor]]]:
     """Yield the ways to draw by name, the plain one first; each is made when it is asked for."""
-    yield (
-        "plain, frame by frame",
-        lambda: draw_plainly(network, case.image, case.source, case.driving),
-    )
-    yield "encode once", _drawing(network, case)
-    gpu = case.image.device.type == "cuda"
-    spade = network.config.decoder == "spade"
-    steps: tuple[Step, ...] = GPU_STEPS if gpu else STEPS
-    order: list[Step] = [step for step in steps if spade or step != "spade"]
-    for count, step in enumerate(order, 1):
-        yield f"+ {step}", _drawing(accelerate(network, tuple(order[:count])), case)
-    if gpu:  # pragma: no cover - needs a GPU
-        fast = accelerate(network, tuple(order))
-        yield "+ bfloat16 (not exact)", _drawing(fast, case, half=True)
-        volume = fast.encode(case.image)
-        render = torch.compile(fast.render, mode="reduce-overhead")
+    yield "plain, frame by frame", one.plainly
+    yield "encode once", one.drawing(())
+    for count, step in enumerate(one.steps, 1):
+        yield f"+ {step}", one.drawing(one.steps[:count])
+    if device.type == "cuda":  # pragma: no cover - needs a GPU
+        draw = one.drawing(one.steps)
+
+        def half() -> Tensor:
+            with torch.autocast("cuda", torch.bfloat16):
+                return draw().float()
+
+        yield "+ bfloat16 (not exact)", half
+        fast = torch.compile(draw, mode="reduce-overhead")
 
         def compiled() -> Tensor:
             with torch.autocast("cuda", torch.bfloat16):
-                return render(volume, case.source, case.driving).float()
+                return fast().float()
 
         yield "+ compiled, CUDA graphs", compiled
-
-
-def _drawing(
-    network: FaceVid2VidGenerator, case: Case, *, half: bool = False
-) -> Callable[[], Tensor]:
-    volume = network.encode(case.image)
-
-    def draw() -> Tensor:
-        mixed = torch.autocast(case.image.device.type, torch.bfloat16) if half else nullcontext()
-        with mixed:
-            return network.render(volume, case.source, case.driving).float()
-
-    return draw
 
 
 def _time(

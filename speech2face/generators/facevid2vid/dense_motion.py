@@ -4,18 +4,16 @@ Source: Siarohin et al. (2019), equations 4 to 8, in three dimensions and withou
 et al., "One-Shot Free-View Neural Talking-Head Synthesis for Video Conferencing" (2021), section 3.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from einops import rearrange, repeat
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from speech2face.generators.facevid2vid.config import FaceVid2VidConfig
 from speech2face.models.blocks import Hourglass
-from speech2face.models.sampling import coordinate_grid, heatmaps, sample
+from speech2face.models.keypoints import heat_features, sparse_motions, warped_copies
 
 
 class Motion(NamedTuple):
@@ -78,31 +76,3 @@ class DenseMotionNetwork(nn.Module):
     def occlusions(self, features: Float[Tensor, "b c depth h w"]) -> Float[Tensor, "b 1 h w"]:
         """Return what the source did not show."""
         return torch.sigmoid(self.occlusion(rearrange(features, "b c d h w -> b (c d) h w")))
-
-
-def sparse_motions(
-    source: Float[Tensor, "b k 3"], driving: Float[Tensor, "b k 3"], sizes: Sequence[int]
-) -> Float[Tensor, "b k_and_1 depth h w 3"]:
-    """Return each keypoint's motion, a shift of all the space; before them, the identity."""
-    shift = functional.pad(source - driving, (0, 0, 1, 0))
-    return coordinate_grid(sizes, source) + shift[:, :, None, None, None]
-
-
-def heat_features(
-    source: Float[Tensor, "b k 3"], driving: Float[Tensor, "b k 3"], sizes: Sequence[int]
-) -> Float[Tensor, "b k_and_1 depth h w"]:
-    """Draw the driving keypoints as Gaussians, minus the source's; before them, zeros."""
-    heat = heatmaps(driving, sizes) - heatmaps(source, sizes)
-    return functional.pad(heat, (0, 0, 0, 0, 0, 0, 1, 0))
-
-
-def warped_copies(
-    features: Float[Tensor, "b c depth h w"],
-    motions: Float[Tensor, "b m depth h w 3"],
-    *,
-    align_corners: bool,
-) -> Float[Tensor, "b m c depth h w"]:
-    """Warp the features once by each motion."""
-    copies = repeat(features, "b c d h w -> (b m) c d h w", m=motions.shape[1])
-    warped = sample(copies, motions.flatten(0, 1), align_corners=align_corners)
-    return rearrange(warped, "(b m) c d h w -> b m c d h w", m=motions.shape[1])

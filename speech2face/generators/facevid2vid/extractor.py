@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from speech2face.errors import WeightsError
 from speech2face.face.view import View
-from speech2face.generators.base import Frames
+from speech2face.generators.base import Frame, Frames
 from speech2face.generators.facevid2vid.network import (
     FaceVid2VidConfig,
     HeadPose,
@@ -119,7 +119,7 @@ class KeypointExtractor:
         return PIXELS * latents.unflatten(1, (-1, 3))
 
     def transfer(
-        self, source: SourceFace, frames: Frames, first: Frames
+        self, source: SourceFace, frames: Frames, first: Frame
     ) -> Float[Tensor, "frames latent"]:
         """Add the driving face's change of pose and deformation to the portrait's own."""
         return self.latents(source, _difference(self.read(frames), self.read(first)))

@@ -7,7 +7,6 @@ from collections import OrderedDict
 
 from einops import rearrange
 from jaxtyping import Float
-from scipy.spatial import ConvexHull
 from torch import Tensor, nn
 
 from speech2face.generators.facevid2vid.config import FaceVid2VidConfig
@@ -64,29 +63,3 @@ class KeypointDetector(nn.Module):
         small = image if self.down is None else self.down(image)
         logits = self.kp(self.predictor(small))
         return soft_argmax(logits, self.temperature)
-
-
-def relative_keypoints(
-    source: Float[Tensor, "b k dims"],
-    driving: Float[Tensor, "b k dims"],
-    initial: Float[Tensor, "b k dims"],
-    scale: float | Float[Tensor, ""] = 1.0,
-) -> Float[Tensor, "b k dims"]:
-    """Move the source's keypoints as the driving face has moved since its initial frame.
-
-    Source: Siarohin et al. (2019), section 3.5 ("kp_norm"); `scale` is `movement_scale` where a
-    face of another size drives.
-    """
-    return source + scale * (driving - initial)
-
-
-def movement_scale(source: Float[Tensor, "k dims"], initial: Float[Tensor, "k dims"]) -> float:
-    """Return the size of the source's face in units of the driving one, for `relative_keypoints`.
-
-    As in the reference it is the square root of the ratio of the hulls' volumes, in three
-    dimensions too, where a cube root would be meant.
-    """
-    volumes = [
-        ConvexHull(points.detach().cpu().double().numpy()).volume for points in (source, initial)
-    ]
-    return float((volumes[0] / volumes[1]) ** 0.5)

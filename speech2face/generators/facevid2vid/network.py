@@ -16,7 +16,7 @@ from torch.nn import functional
 from speech2face.generators.facevid2vid.config import PRESETS, FaceVid2VidConfig
 from speech2face.generators.facevid2vid.dense_motion import DenseMotionNetwork, Motion
 from speech2face.generators.facevid2vid.head_pose import HeadPose, HeadPoseEstimator, pose_keypoints
-from speech2face.generators.facevid2vid.keypoints import KeypointDetector, relative_keypoints
+from speech2face.generators.facevid2vid.keypoints import KeypointDetector
 from speech2face.generators.facevid2vid.spade import SpadeDecoder
 from speech2face.models.blocks import DownBlock, ResBlock, SameBlock, UpBlock
 from speech2face.models.sampling import sample
@@ -29,7 +29,6 @@ __all__ = [
     "HeadPoseEstimator",
     "KeypointDetector",
     "pose_keypoints",
-    "relative_keypoints",
 ]
 
 

@@ -17,7 +17,15 @@ from speech2face.devices import to_tensor
 from speech2face.face.rig import Rig, shipped_rig
 from speech2face.face.view import View
 from speech2face.generators.ahead import side_by_side
-from speech2face.generators.base import Frames, GeneratorSpec, Latents, Loudness, cannot_read, only
+from speech2face.generators.base import (
+    Frame,
+    Frames,
+    GeneratorSpec,
+    Latents,
+    Loudness,
+    cannot_read,
+    only,
+)
 from speech2face.generators.fast.flow import square_border
 from speech2face.generators.fast.network import FastConfig, FastGenerator, FastState
 from speech2face.generators.fast.openings import FastOpenings, prepare_openings
@@ -75,7 +83,7 @@ class Fast:
         size = state.state.photo.shape[-1]
         return named_keypoints(state.points.meshes(motion), size).reshape(len(motion), -1)
 
-    def read(self, state: FastPortrait, frames: Frames, first: Frames) -> Latents:
+    def read(self, state: FastPortrait, frames: Frames, first: Frame) -> Latents:
         """Refuse: the tracker reads the motion."""
         del state, frames, first
         cannot_read(self.spec.name)

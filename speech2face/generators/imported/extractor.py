@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from speech2face.face.view import View
-from speech2face.generators.base import Frames
+from speech2face.generators.base import Frame, Frames
 
 Source = TypeVar("Source")
 """What a checkpoint sees in a portrait."""
@@ -74,7 +74,7 @@ class Extractor(Protocol[Source]):
         ...
 
     def transfer(
-        self, source: Source, frames: Frames, first: Frames
+        self, source: Source, frames: Frames, first: Frame
     ) -> Float[Tensor, "frames latent"]:
         """Return the latents that move the portrait as another face moves since its first frame."""
         ...

@@ -18,6 +18,7 @@ from speech2face.face.rig import shipped_rig
 from speech2face.face.view import View
 from speech2face.generators.base import (
     LOUDNESS_BANDS,
+    Frame,
     Frames,
     GeneratorSpec,
     Latents,
@@ -119,9 +120,7 @@ class ImportedGenerator(ABC, Generic[Source, Features]):
         return moved.cpu().numpy()
 
     @torch.inference_mode()
-    def read(
-        self, state: ImportedState[Source, Features], frames: Frames, first: Frames
-    ) -> Latents:
+    def read(self, state: ImportedState[Source, Features], frames: Frames, first: Frame) -> Latents:
         """Move the view as the checkpoint's extractor sees the driving face move.
 
         Raises:

@@ -77,7 +77,7 @@ def convert(
     named = ", ".join(str(path) for path in paths)
     guess = _closest(containers, systems, named)
     system, states = guess.system, guess.states
-    absent = [name for name in system.networks if name not in states | system.optional]
+    absent = [name for name in system.networks if name not in {*states, *system.optional}]
     if absent:
         msg = (
             f"{named} holds no {' and no '.join(absent)} (but {_content(containers)}); expected a "

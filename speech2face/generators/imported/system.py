@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -82,7 +82,7 @@ class System(Generic[Config]):
             )
             raise WeightsError(msg)
         try:
-            sizes = {
+            sizes: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value
                 for name, value in stored["network"].items()
             }

@@ -14,7 +14,7 @@ from speech2face.errors import InputError
 from speech2face.face.rig import Rig, shipped_rig
 from speech2face.face.view import View
 from speech2face.generators.ahead import side_by_side
-from speech2face.generators.base import Frames, GeneratorSpec, Latents, Loudness, cannot_read
+from speech2face.generators.base import Frame, Frames, GeneratorSpec, Latents, Loudness, cannot_read
 from speech2face.generators.warp.drawing import draw_still, draw_view, to_bytes
 from speech2face.generators.warp.latents import BESIDE_WEIGHTS, pack, unpack
 from speech2face.generators.warp.state import WarpState, of_still, of_views
@@ -61,7 +61,7 @@ class WarpGenerator:
         del state, loudness
         return pack(motion)
 
-    def read(self, state: WarpState, frames: Frames, first: Frames) -> Latents:
+    def read(self, state: WarpState, frames: Frames, first: Frame) -> Latents:
         """Refuse: the tracker reads the motion."""
         del state, frames, first
         cannot_read(self.spec.name)

@@ -13,8 +13,8 @@ from torch.nn import functional
 from speech2face.generators.facevid2vid.dense_motion import (
     DenseMotionNetwork,
     Motion,
-    heat_features,
 )
+from speech2face.models.keypoints import heat_features
 from speech2face.models.sampling import coordinate_grid
 
 
