@@ -125,18 +125,24 @@ class PasteBack:
 
 
 def paste_view(
-    view: View, crop: UInt8[np.ndarray, "size size 3"]
-) -> UInt8[np.ndarray, "height width 3"]:
-    """Return a video's frame with a newly drawn crop: every pixel that did not change is its own.
+    frame: UInt8[np.ndarray, "height width 3"],
+    view: View,
+    crop: UInt8[np.ndarray, "size size 3"],
+) -> None:
+    """Add what a newly drawn crop changes to a video's frame: every other pixel stays as it is.
 
     A crop of an upright square, as videos have, that changed away from its border only: there is
     no matte to keep, and nothing is resampled but what changed.
+
+    Args:
+        frame: A copy of the view's picture, in which other faces may have changed; changed here.
+        view: The frame's view.
+        crop: The view's crop as it is to be.
     """
-    frame = view.image.copy()
     changed = cv2.absdiff(crop, view.crop).max(2)
     left, top, width, height = cv2.boundingRect(changed)
     if not width:
-        return frame
+        return
     scale, corner = float(view.to_crop[0, 0]), view.to_crop[:, 2]
     limits = np.array(frame.shape[1::-1])
     start = np.clip(np.floor((np.array([left, top]) - _SPARE - corner) / scale), 0, limits)
@@ -145,7 +151,7 @@ def paste_view(
     )
     (left, top), (right, bottom) = start.astype(int), stop.astype(int)
     if left >= right or top >= bottom:
-        return frame
+        return
     part = frame[top:bottom, left:right]
     to_part = np.array([
         [1 / scale, 0, -corner[0] / scale - left], [0, 1 / scale, -corner[1] / scale - top]
@@ -159,11 +165,10 @@ def paste_view(
 
     change = enlarged(cv2.subtract(crop, view.crop, dtype=cv2.CV_32F))
     if scale < 1:
-        detail = part - enlarged(view.crop.astype(np.float32))
+        detail = view.image[top:bottom, left:right] - enlarged(view.crop.astype(np.float32))
         gone = enlarged(cv2.LUT(cv2.blur(changed, (3, 3)), _share_gone()))
         change -= gone[..., None] * detail
     frame[top:bottom, left:right] = cv2.add(part, change, dtype=cv2.CV_8U)
-    return frame
 
 
 def _share(

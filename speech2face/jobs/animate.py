@@ -226,7 +226,7 @@ class Speech2Face:
         settings: DubSettings | None = None,
         overwrite: bool = False,
         progress: Report | None = None,
-    ) -> Dubbed | Clip:
+    ) -> Dubbed | Clip | GroupClip:
         """Make the person of a video say another sound; all but the mouth stays.
 
         Args:
@@ -247,8 +247,12 @@ class Speech2Face:
         job = check_dub(video, audio, target, settings or DubSettings(), overwrite=overwrite)
         return self.run_dub(job, progress)
 
-    def run_dub(self, job: DubJob | Job, progress: Report | None = None) -> Dubbed | Clip:
+    def run_dub(
+        self, job: DubJob | Job | GroupJob, progress: Report | None = None
+    ) -> Dubbed | Clip | GroupClip:
         """Dub a video whose inputs have been checked."""
+        if isinstance(job, GroupJob):
+            return self.run_group(job, progress)
         if isinstance(job, Job):
             return self.run(job, progress)
         return run_dub(job, self.parts(job.settings.shared()), progress or silent)

@@ -1,8 +1,9 @@
-"""Where one face is in every frame of a video: followed within shots, looked for after cuts."""
+"""Where faces are in every frame of a video: followed within shots, looked for after cuts."""
 
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +21,14 @@ _SEARCH = 5
 """Frames between two searches for a face that is not there: it is then followed back to them."""
 _NEAR = 1.0
 """A face that comes back is the same if it lies this near to where it was, in its own widths."""
+_SAME = 0.5
+"""Two faces that are nearer to each other, in their own widths, are one."""
 _AWAY = 25
 """Frames after which a face that was lost is chosen anew, as in a new shot."""
 
 Image = UInt8[np.ndarray, "height width 3"]
-Chooses = Callable[[list[Face]], Face | None]
+Chooses = Callable[[Image, list[Face]], Face | None]
+"""Picks, of the faces of a frame, the one that is to be followed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,7 @@ class FaceTrack:
     """One face through a video, a row a frame. Meshes lie on disk: memory stays flat."""
 
     meshes: Float[np.ndarray, "frames 478 3"]
-    """In pixels of the frame; zeros where the face is not seen."""
+    """In pixels of the frame; without meaning where the face is not seen."""
     scores: Float[np.ndarray, " frames"]
     """How sure the tracker is of the face; 0 where it is not seen."""
     shots: Int[np.ndarray, " frames"]
@@ -73,29 +77,86 @@ def track_face(
             shot, and in shots without such a face none is taken.
         ended: Called with the number of frames that are done.
     """
-    followed = _Followed(tracker, lambda faces: choose(faces, select))
-    with tempfile.TemporaryFile() as file:
+    (track,) = track_faces(frames, tracker, [chosen_by(select)], ended)
+    return track
+
+
+def chosen_by(select: str) -> Chooses:
+    """Return what picks the face that `face.choose.choose` understands."""
+
+    def chooses(_: Image, faces: list[Face]) -> Face | None:
+        return choose(faces, select)
+
+    return chooses
+
+
+def track_faces(
+    frames: Iterable[Image],
+    tracker: FaceTracker,
+    chosen: Sequence[Chooses],
+    ended: Callable[[int], None] = lambda _: None,
+) -> list[FaceTrack]:
+    """Follow several faces through a video.
+
+    Args:
+        frames: As in `track_face`.
+        tracker: As there.
+        chosen: Pick the faces; asked anew in every shot. One face is given to the first of them
+            that follows it: it is not seen by the others.
+        ended: As in `track_face`.
+    """
+    finds = _Finds(tracker)
+    followed = [_Followed(tracker, finds, chooses) for chooses in chosen]
+    with ExitStack() as files:
+        held = [files.enter_context(tempfile.TemporaryFile()) for _ in followed]
         for number, image in enumerate(frames, 1):
-            followed.feed(image)
-            followed.write(file)
+            for one, file in zip(followed, held, strict=True):
+                one.feed(image)
+                one.write(file)
             ended(number)
-        followed.finish()
-        followed.write(file)
-        file.flush()
-        count = len(followed.scores)
-        shape = (count, MESH_POINTS, 3)
-        meshes = np.memmap(file, np.float32, "r", shape=shape) if count else np.zeros(shape)
-    return FaceTrack(
-        meshes=meshes, scores=np.array(followed.scores, np.float32),
-        shots=np.array(followed.shots, np.int64),
-    )  # fmt: skip
+        tracks: list[FaceTrack] = []
+        for one, file in zip(followed, held, strict=True):
+            one.finish()
+            one.write(file)
+            file.flush()
+            tracks.append(_track(one, file, tracks))
+    return tracks
+
+
+def _track(followed: "_Followed", file: Any, others: list[FaceTrack]) -> FaceTrack:  # noqa: ANN401
+    count = len(followed.scores)
+    shape = (count, MESH_POINTS, 3)
+    meshes = np.memmap(file, np.float32, "r", shape=shape) if count else np.zeros(shape)
+    scores = np.array(followed.scores, np.float32)
+    for other in others:
+        both = np.flatnonzero((scores > 0) & other.seen)
+        for number in both.tolist():
+            one, another = meshes[number, :, :2], other.meshes[number, :, :2]
+            away = np.linalg.norm(one.mean(0) - another.mean(0))
+            if away < _SAME * np.ptp(another[:, 0]):
+                scores[number] = 0
+    return FaceTrack(meshes=meshes, scores=scores, shots=np.array(followed.shots, np.int64))
+
+
+class _Finds:
+    """Finds the faces of a frame once, whoever asks for them."""
+
+    def __init__(self, tracker: FaceTracker) -> None:
+        self._tracker = tracker
+        self._image: Image | None = None
+        self._faces: list[Face] = []
+
+    def __call__(self, image: Image) -> list[Face]:
+        if image is not self._image:
+            self._image, self._faces = image, self._tracker.find(image)
+        return self._faces
 
 
 class _Followed:
     """Follows the face; a few frames in which it is missing wait until it is looked for again."""
 
-    def __init__(self, tracker: FaceTracker, chooses: Chooses) -> None:
-        self._tracker, self._chooses = tracker, chooses
+    def __init__(self, tracker: FaceTracker, finds: _Finds, chooses: Chooses) -> None:
+        self._tracker, self._finds, self._chooses = tracker, finds, chooses
         self._count = ShotCounter()
         self._last: Face | None = None  # in the frame before, or before it was lost
         self._lost = 0  # frames since then
@@ -137,7 +198,7 @@ class _Followed:
     def _search(self) -> None:
         """Look for the face in the last frame, and follow it back through those that wait."""
         images = list(self._waiting)
-        face = self._same(self._tracker.find(images[-1]))
+        face = self._same(images[-1], self._finds(images[-1]))
         if face is None:
             self._lost += len(images)
             self._give_up()
@@ -156,11 +217,11 @@ class _Followed:
             self._add(one)
         self._last, self._lost = face, 0
 
-    def _same(self, faces: list[Face]) -> Face | None:
+    def _same(self, image: Image, faces: list[Face]) -> Face | None:
         """Return the face that was lost a moment ago, or the one that is to be chosen."""
         last = self._last
         if last is None or self._lost > _AWAY:
-            return self._chooses(faces)
+            return self._chooses(image, faces)
         middle, width = (last.box[:2] + last.box[2:]) / 2, last.box[2] - last.box[0]
         away = [float(np.linalg.norm((one.box[:2] + one.box[2:]) / 2 - middle)) for one in faces]
         near = [(way, one) for way, one in zip(away, faces, strict=True) if way < _NEAR * width]

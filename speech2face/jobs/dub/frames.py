@@ -1,6 +1,6 @@
 """A dubbed video: its frames are drawn when they are asked for, a few at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -30,12 +30,12 @@ Row = Float[np.ndarray, " channels"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Footage:
-    """A video that was looked at."""
+class Person:
+    """Somebody in a video who was looked at and is to say something."""
 
-    video: Excerpt
     track: FaceTrack
     squares: Squares
+    mouth: NewMouth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,20 +44,32 @@ class _Shown:
 
     image: Image
     shot: int
-    view: View | None
-    """None: the frame stays as it is."""
-    weights: Row | None
+    views: list[View | None]
+    """Of each person; None: their face stays as it is."""
+    weights: list[Row | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drawn:
+    """What is to be drawn of one person in a few frames."""
+
+    views: list[View]
+    numbers: list[int]
+    """Which of the frames each of them belongs to."""
+    rows: Float[np.ndarray, "frames channels"]
+    state: object
 
 
 class Dubbed:
     """The frames of a dubbed video; where no mouth is drawn they are the video's own."""
 
     def __init__(
-        self, footage: Footage, played: Played, mouth: NewMouth, generator: FollowingGenerator[Any],
-        drawers: Drawers, report: Report,
+        self, video: Excerpt, people: Sequence[Person], played: Played,
+        generator: FollowingGenerator[Any], drawers: Drawers, report: Report,
     ) -> None:  # fmt: skip
         """Take what the frames are made from."""
-        self._footage, self._played, self._mouth = footage, played, mouth
+        self._video, self._played = video, played
+        self._actors = [_Actor(video, person, generator) for person in people]
         self._generator, self._drawers, self._report = generator, drawers, report
 
     def __len__(self) -> int:
@@ -67,12 +79,12 @@ class Dubbed:
     @property
     def fps(self) -> Fraction:
         """Frames a second."""
-        return self._footage.video.fps
+        return self._video.fps
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of a frame in pixels."""
-        return self._footage.video.size
+        return self._video.size
 
     def __iter__(self) -> Iterator[Image]:
         """Draw the frames, sRGB."""
@@ -85,39 +97,22 @@ class Dubbed:
 
     def _works(self) -> Iterator[Callable[[], list[Image]]]:
         """Yield the drawing of chunks of frames; what views share is computed here, in order."""
-        state: object = None
-        shot = -1
+        for actor in self._actors:
+            actor.begin()
         for chunk in self._chunks():
-            views = [one.view for one in chunk if one.view is not None]
-            if not views:
-                yield partial(list, [one.image for one in chunk])
-                continue
-            if state is None or chunk[0].shot != shot:
-                shot, mouths = chunk[0].shot, self._open_mouths(chunk[0].shot)
-                state = self._generator.encode(views[:1])
-                state = self._generator.encode(views, after=state, mouths=mouths)
-            else:
-                state = self._generator.encode(views, after=state)
-            yield partial(self._draw, chunk, state)
+            asked = [actor.asked(chunk, n) for n, actor in enumerate(self._actors)]
+            drawn = [one for one in asked if one is not None]
+            yield partial(self._draw, [one.image for one in chunk], drawn)
 
-    def _open_mouths(self, shot: int) -> list[View]:
-        """Cut the views of a shot that show best what is in its mouth."""
-        footage = self._footage
-        rows = (footage.track.shots == shot) & footage.track.seen
-        numbers = self._mouth.own.open(np.flatnonzero(rows), footage.track)
-        images = in_order(footage.video, numbers)
-        return [
-            footage.squares.view(number, image, footage.track)
-            for number, image in zip(numbers.tolist(), images, strict=False)
-        ]
-
-    def _draw(self, chunk: list[_Shown], state: object) -> list[Image]:
-        rows = np.array([one.weights for one in chunk if one.weights is not None])
-        latents = self._generator.drive(state, Motion.of(rows, fps=self.fps))
-        crops = iter(self._generator.render(state, latents))
-        return [
-            one.image if one.view is None else paste_view(one.view, next(crops)) for one in chunk
-        ]
+    def _draw(self, images: list[Image], drawn: list[_Drawn]) -> list[Image]:
+        changed = {number for one in drawn for number in one.numbers}
+        frames = [image.copy() if n in changed else image for n, image in enumerate(images)]
+        for one in drawn:
+            latents = self._generator.drive(one.state, Motion.of(one.rows, fps=self.fps))
+            crops = self._generator.render(one.state, latents)
+            for number, view, crop in zip(one.numbers, one.views, crops, strict=True):
+                paste_view(frames[number], view, crop)
+        return frames
 
     def _chunks(self) -> Iterator[list[_Shown]]:
         """Yield the frames, a few of one shot at a time."""
@@ -131,12 +126,60 @@ class Dubbed:
             yield chunk
 
     def _shown(self) -> Iterator[_Shown]:
-        numbers, track = self._played.frames, self._footage.track
-        images = in_order(self._footage.video, numbers)
+        numbers, people = self._played.frames, [actor.person for actor in self._actors]
+        shots = people[0].track.shots
+        images = in_order(self._video, numbers)
         for start in range(0, len(numbers), _BLOCK):
             part = numbers[start : start + _BLOCK]
-            rows = self._mouth(start, part)
-            for number, row in zip(part.tolist(), rows, strict=True):
+            every = zip(*(person.mouth(start, part) for person in people), strict=True)
+            for number, rows in zip(part.tolist(), every, strict=True):
                 image = next(images)
-                view = None if row is None else self._footage.squares.view(number, image, track)
-                yield _Shown(image=image, shot=int(track.shots[number]), view=view, weights=row)
+                views = [
+                    None if row is None else person.squares.view(number, image, person.track)
+                    for person, row in zip(people, rows, strict=True)
+                ]
+                yield _Shown(image=image, shot=int(shots[number]), views=views, weights=list(rows))
+
+
+class _Actor:
+    """One person's views, laid out in order."""
+
+    def __init__(self, video: Excerpt, person: Person, generator: FollowingGenerator[Any]) -> None:
+        self.person = person
+        self._video, self._generator = video, generator
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin before the first frame."""
+        self._state: object = None
+        self._shot = -1
+
+    def asked(self, chunk: list[_Shown], index: int) -> _Drawn | None:
+        """Return what is to be drawn of this person, number `index`, in the next frames."""
+        pairs = [(n, one.views[index], one.weights[index]) for n, one in enumerate(chunk)]
+        drawn = [(n, v, row) for n, v, row in pairs if v is not None and row is not None]
+        if not drawn:
+            return None
+        views = [view for _, view, _ in drawn]
+        if self._state is None or chunk[0].shot != self._shot:
+            self._shot = chunk[0].shot
+            mouths = self._open_mouths(self._shot)
+            self._state = self._generator.encode(views[:1])
+            self._state = self._generator.encode(views, after=self._state, mouths=mouths)
+        else:
+            self._state = self._generator.encode(views, after=self._state)
+        return _Drawn(
+            views=views, numbers=[n for n, _, _ in drawn],
+            rows=np.array([row for _, _, row in drawn]), state=self._state,
+        )  # fmt: skip
+
+    def _open_mouths(self, shot: int) -> list[View]:
+        """Cut the views of a shot that show best what is in its mouth."""
+        person = self.person
+        rows = (person.track.shots == shot) & person.track.seen
+        numbers = person.mouth.own.open(np.flatnonzero(rows), person.track)
+        images = in_order(self._video, numbers)
+        return [
+            person.squares.view(number, image, person.track)
+            for number, image in zip(numbers.tolist(), images, strict=False)
+        ]

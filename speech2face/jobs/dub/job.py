@@ -11,14 +11,17 @@ from jaxtyping import Float
 
 from speech2face.controls.keyframes import sample
 from speech2face.controls.prosody import analyse
+from speech2face.controls.turns import Spans, read_turns, voice
 from speech2face.errors import InputError, NoFaceError, Speech2FaceWarning
 from speech2face.face.rig import shipped_rig
 from speech2face.generators.base import following
 from speech2face.jobs.avatar import Parts
 from speech2face.jobs.clip import Progress, Report
-from speech2face.jobs.dub.frames import Dubbed, Footage
+from speech2face.jobs.dub.frames import Dubbed, Person
 from speech2face.jobs.dub.mouth import NewMouth, OwnMouths, Said, say, speaking
 from speech2face.jobs.dub.settings import DubSettings
+from speech2face.jobs.group.job import GroupJob, check_group
+from speech2face.jobs.group.speakers import in_turns
 from speech2face.jobs.preflight import (
     Job,
     check,
@@ -35,8 +38,9 @@ from speech2face.media.sound.sound import Sound
 from speech2face.media.video.encode import VideoWriter, require_encoders
 from speech2face.media.video.video import VideoReader, is_still
 from speech2face.sources.part import exact, part_of
+from speech2face.sources.picked import picked
 from speech2face.sources.playing import Excerpt, Played, play
-from speech2face.sources.tracks import FaceTrack, track_face
+from speech2face.sources.tracks import FaceTrack, track_faces
 from speech2face.sources.views import lay_squares
 
 _LARGEST = 768
@@ -70,7 +74,7 @@ def check_dub(
     settings: DubSettings,
     *,
     overwrite: bool = False,
-) -> DubJob | Job:
+) -> DubJob | Job | GroupJob:
     """Make sure of everything that needs no model: inputs, encoders, output, disk.
 
     Returns:
@@ -83,6 +87,11 @@ def check_dub(
     if is_still(source):
         shared = settings.shared()
         given = video if isinstance(video, str | Path | bytes) else source.content()
+        if settings.faces is not None:
+            return check_group(
+                given, in_turns(settings.faces, audio), output, shared, overwrite=overwrite,
+                files={"faces": settings.faces},
+            )  # fmt: skip
         return check(given, audio, output, shared, overwrite=overwrite)
     path = None
     if output is not None:
@@ -105,6 +114,8 @@ def check_dub(
     duration = sound.duration
     require_allowed(sound.name, duration, settings.max_duration)
     part_of(settings.start, settings.end, reader.fps, reader.frames)
+    if settings.faces is not None:
+        read_turns(settings.faces)
     if output is not None:
         require_space(output, max(duration, reader.info.duration))
     return DubJob(
@@ -127,20 +138,39 @@ def prepare_dub(job: DubJob, parts: Parts, report: Report) -> tuple[Dubbed, Fram
     video = Excerpt(reader=reader, part=part)
     played = play(settings.sync_mode, len(video.part), video.fps, job.duration)
     needed = int(played.frames.max()) + 1
-    track = _tracked(video, needed, settings, parts, report)
-    if len(track) < needed:  # rates that vary, and damaged ends
-        played = play(settings.sync_mode, len(track), video.fps, job.duration)
+    said = _speakers(job)
+    tracks = _tracked(video, needed, list(said), job, parts, report)
+    if len(tracks[0]) < needed:  # rates that vary, and damaged ends
+        played = play(settings.sync_mode, len(tracks[0]), video.fps, job.duration)
     if settings.preview is not None:
         played = replace(played, frames=played.frames[: settings.preview])
-    rig = shipped_rig()
-    own = OwnMouths(track, rig, video.fps)
-    if not own.share[played.frames].any():
-        raise NoFaceError(_no_face(job, track))
-    said = _said(job, parts, own.rest, len(played.frames), report)
-    footage = Footage(video=video, track=track, squares=lay_squares(track, settings.size, _LARGEST))
-    mouth = NewMouth(own, said, rig)
-    dubbed = Dubbed(footage, played, mouth, following(parts.generator), parts.drawers, report)
+    people: list[Person] = []
+    for (face, spans), track in zip(said.items(), tracks, strict=True):
+        own = OwnMouths(track, shipped_rig(), video.fps)
+        if own.share[played.frames].any():
+            spoken = _said(job, parts, own.rest, len(played.frames), spans, report)
+            people.append(_person(own, spoken, track, settings))
+        elif len(said) == 1:
+            raise NoFaceError(_no_face(job, face, track))
+        else:
+            warnings.warn(_no_face(job, face, track), Speech2FaceWarning, stacklevel=2)
+    if not people:
+        raise NoFaceError(_no_face(job, next(iter(said)), tracks[0]))
+    generator = following(parts.generator)
+    dubbed = Dubbed(video, people, played, generator, parts.drawers, report)
     return dubbed, _sound(job, played, video.fps)
+
+
+def _speakers(job: DubJob) -> dict[str, Spans | None]:
+    """Return the faces that say something, and their stretches of the sound."""
+    if job.settings.faces is None:
+        return {job.settings.face_select: None}
+    return dict(read_turns(job.settings.faces))
+
+
+def _person(own: OwnMouths, said: Said, track: FaceTrack, settings: DubSettings) -> Person:
+    squares = lay_squares(track, settings.size, _LARGEST)
+    return Person(track=track, squares=squares, mouth=NewMouth(own, said, shipped_rig()))
 
 
 def run_dub(job: DubJob, parts: Parts, report: Report) -> Dubbed:
@@ -154,7 +184,8 @@ def run_dub(job: DubJob, parts: Parts, report: Report) -> Dubbed:
         job.output,
         settings=asdict(job.settings),
         inputs={"video": job.video.source, "audio": job.audio.source}
-        | ({"speech2landmarks": own} if own else {}),
+        | ({"speech2landmarks": own} if own else {})
+        | ({"faces": job.settings.faces} if job.settings.faces else {}),
         weights=[name for name in _WEIGHTS if not (own and name == "speech2landmarks")],
         path=job.sidecar,
     )
@@ -171,31 +202,33 @@ def run_dub(job: DubJob, parts: Parts, report: Report) -> Dubbed:
 
 
 def _tracked(
-    video: Excerpt, needed: int, settings: DubSettings, parts: Parts, report: Report
-) -> FaceTrack:
+    video: Excerpt, needed: int, faces: list[str], job: DubJob, parts: Parts, report: Report
+) -> list[FaceTrack]:
     def ended(done: int) -> None:
         report(Progress(stage="track", done=done, total=needed))
 
-    frames = islice(video.since(0), needed)
-    return track_face(frames, parts.tracker, settings.face_select, ended)
+    chosen = [picked(face, job.video, parts.tracker) for face in faces]
+    return track_faces(islice(video.since(0), needed), parts.tracker, chosen, ended)
 
 
-def _no_face(job: DubJob, track: FaceTrack) -> str:
-    which = "" if job.settings.face_select == "largest" else f" {job.settings.face_select!r}"
+def _no_face(job: DubJob, face: str, track: FaceTrack) -> str:
+    which = "" if face == "largest" else f" {face!r}"
     why = "it is turned away in all of them" if track.seen.any() else "none was found"
     return (
         f"no frame of {job.video.source} shows a face{which} that could speak ({why} of "
         f"{len(track)} frames); expected one seen from the front, 48 px or more between the eyes; "
-        "choose another video, part or --face-select"
+        "choose another video, part or face"
     )
 
 
 def _said(
-    job: DubJob, parts: Parts, rest: Float[np.ndarray, "70 3"], frames: int, report: Report
-) -> Said:
+    job: DubJob, parts: Parts, rest: Float[np.ndarray, "70 3"], frames: int,
+    spans: Spans | None, report: Report,
+) -> Said:  # fmt: skip
     """Hear the sound: what a face with this mouth at rest does in each frame that is shown."""
     settings, fps = job.settings, job.video.fps
     speech = job.audio.speech()
+    speech = speech if spans is None else voice(speech, spans)
     report(Progress(stage="sound", done=1, total=1))
     heard = parts.speech2landmarks(speech, rest)
     report(Progress(stage="landmarks", done=1, total=1))

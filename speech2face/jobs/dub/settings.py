@@ -44,7 +44,10 @@ class DubSettings:
     fine as the video, 768 at most."""
     face_select: str = setting(PICTURE, default="largest")
     """Which of several faces, in every shot: largest, left, right, a number from 1 (the largest),
-    or a point X,Y."""
+    or a point X,Y; with @SECOND (310,200@4.5) whoever that is at that second, in all shots."""
+    faces: Path | None = setting(PICTURE, default=None)
+    """Who speaks when in AUDIO, a TOML file: left = \\[\\[0, 3.2], \\[7.5, 9]], faces as above. Who
+    is named is silent at other times, who is not named stays the video's own."""
     tracker: str = setting(RUN, default="mesh")
     """What finds the face: mesh, which ships, or face-alignment, whose weights you bring."""
     speech2landmarks: Path | None = setting(RUN, default=None, flags="--speech2landmarks")
@@ -70,6 +73,9 @@ class DubSettings:
         self.shared()
         if self.sync_mode not in SYNC_MODES:
             msg = f"the sync mode {self.sync_mode!r} is unknown; write {', '.join(SYNC_MODES)}"
+            raise InputError(msg)
+        if self.faces is not None and self.face_select != "largest":
+            msg = "--faces names the faces itself; leave --face-select out"
             raise InputError(msg)
         end = float("inf") if self.end is None else self.end
         if not 0 <= self.start < end:
@@ -103,4 +109,4 @@ class DubSettings:
     @property
     def files(self) -> tuple[Path, ...]:
         """The files that the settings name; no output may be written over them."""
-        return self.shared().files
+        return (*self.shared().files, *([] if self.faces is None else [self.faces]))
