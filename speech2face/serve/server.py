@@ -89,7 +89,7 @@ def serve(
         OutputError: The address cannot be listened to, or the folder cannot be used.
     """  # noqa: DOC502 the parts raise it
     engine = Speech2Face.from_pretrained(device)
-    with closing(_listener(where)) as listener, closing(Store(folder)) as store:
+    with closing(listener_of(where)) as listener, closing(Store(folder)) as store:
         port = listener.getsockname()[1]
         where = Address(host=where.host, port=port, token=where.token, names=where.names)
         app = build(Service(store, engine, limits), token=where.token, hosts=where.names)
@@ -102,7 +102,7 @@ def serve(
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listener(where: Address) -> socket.socket:
+def listener_of(where: Address) -> socket.socket:
     """Listen.
 
     Raises:
