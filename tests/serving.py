@@ -54,8 +54,8 @@ class Serving:
     """A service that runs until it is stopped; its store outlives it."""
 
     def __init__(
-        self, folder: Path, engine: Speech2Face, limits: Limits = LIMITS, *, host: str = "127.0.0.1",
-        token: str | None = None,
+        self, folder: Path, engine: Speech2Face, limits: Limits = LIMITS, *,
+        host: str = "127.0.0.1", token: str | None = None,
         hosts: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self._stack = ExitStack()

@@ -6,6 +6,7 @@ files come as files, and what is left is checked once more when the settings hav
 
 import shlex
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, get_args, get_type_hints
 
 from speech2face.checkpoints import library
 from speech2face.configs import Setting, from_words, settings_of
-from speech2face.errors import InputError
+from speech2face.errors import InputError, WeightsError
 from speech2face.generators import registry
 from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.clip import Report
@@ -145,8 +146,11 @@ def seconds_of(job: Checked) -> Fraction:
 
 def generators() -> list[str]:
     """Name the generators that can be chosen here: those that ship and those that were imported."""
-    imported = [f"facevid2vid:{name}" for name in library.imported() if "." not in name]
-    return [*(name.removesuffix(":fast") for name in registry.names()), *sorted(imported)]
+    imported = list[str]()
+    for name in sorted(library.imported()):
+        with suppress(WeightsError):  # damaged: `speech2face weights verify` says so
+            imported += [] if "." in name else [f"{registry.kind_of(name)}:{name}"]
+    return [*(name.removesuffix(":fast") for name in registry.names()), *imported]
 
 
 def _animate(files: Mapping[str, Path], settings: Settings, output: Path) -> Checked:
