@@ -22,6 +22,7 @@ _SCALES = (
     (r"block\d.*norm3\.weight$", 0.2),
     (r"fc_(yaw|pitch|roll)\.weight$", 0.3),
     (r"jacobian\.weight$", 0.1),
+    (r"netG\.model\.up\.2\.weight$", 0.1),
 )
 
 

@@ -14,6 +14,7 @@ from speech2face.generators.facevid2vid.system import SYSTEM
 from speech2face.generators.fomm.system import SYSTEM as FOMM
 from speech2face.generators.imported.importer import expected
 from speech2face.generators.imported.system import System
+from speech2face.generators.x2face.system import SYSTEM as X2FACE
 
 SADTALKER_NAMES = {"generator": "generator", "kp_detector": "kp_extractor"}
 
@@ -88,4 +89,11 @@ def fomm(path: Path, preset: str = "tiny") -> Path:
     states = {name: seeded(FOMM, name, f"fomm.{name}", preset) for name in FOMM.networks}
     left = {"discriminator": {"discs.1.conv.bias": torch.zeros(1)}, "epoch": 99}
     torch.save({**states, **left, "optimizer_generator": {"state": {}, "param_groups": []}}, path)
+    return path
+
+
+def x2face(path: Path, preset: str = "tiny") -> Path:
+    """Write a container as x2face_model.pth is one: the state dict, the optimizer, the epoch."""
+    state = seeded(X2FACE, "network", "x2face", preset)
+    torch.save({"state_dict": state, "optimizer": {"state": {}}, "epoch": 5}, path)
     return path

@@ -82,7 +82,7 @@ def bring(
     ] = None,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Import a public checkpoint: face-vid2vid (Zhang), SadTalker's renderer, FOMM.
+    """Import a public checkpoint: face-vid2vid (Zhang), SadTalker's renderer, FOMM, X2Face.
 
     Which of them a file holds is seen by its tensors.
 

@@ -24,6 +24,9 @@ from speech2face.generators.imported.importer import Converted
 from speech2face.generators.imported.importer import convert as convert_to
 from speech2face.generators.imported.system import System
 from speech2face.generators.warp.generator import WarpGenerator
+from speech2face.generators.x2face import system as x2face
+from speech2face.generators.x2face.extractor import load_extractor as x2face_extractor
+from speech2face.generators.x2face.generator import X2FaceGenerator
 
 WARP, FAST = "warp", "facevid2vid:fast"
 _SHIPPED = {WARP: ("rig", "mouth"), FAST: ("rig", "fast")}
@@ -48,6 +51,9 @@ _FAMILIES = {
             extractor=facevid2vid_extractor,
         ),
         Family(system=fomm.SYSTEM, create=Fomm.from_weights, extractor=fomm_extractor),
+        Family(
+            system=x2face.SYSTEM, create=X2FaceGenerator.from_weights, extractor=x2face_extractor
+        ),
     )
 }
 

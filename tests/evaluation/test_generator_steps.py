@@ -11,11 +11,13 @@ from speech2face.errors import InputError
 from speech2face.evaluation.generators.steps import compare_steps
 from speech2face.generators.facevid2vid.exact.exact import STEPS
 from speech2face.generators.fomm import exact as fomm
+from speech2face.generators.x2face import exact as x2face
 
 STEPS_OF = {
     "tiny": STEPS,
     "tiny-original": tuple(step for step in STEPS if step != "spade"),
     "fomm-tiny": fomm.STEPS,
+    "x2face-tiny": x2face.STEPS,
 }
 
 

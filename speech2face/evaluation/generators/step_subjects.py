@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from speech2face.generators.facevid2vid.config import PRESETS as FACEVID2VID
 from speech2face.generators.facevid2vid.config import FaceVid2VidConfig
@@ -20,6 +21,10 @@ from speech2face.generators.fomm.config import PRESETS as FOMM
 from speech2face.generators.fomm.config import FommConfig
 from speech2face.generators.fomm.keypoints import Keypoints
 from speech2face.generators.fomm.network import OcclusionAwareGenerator
+from speech2face.generators.x2face import exact as x2face_exact
+from speech2face.generators.x2face.config import PRESETS as X2FACE
+from speech2face.generators.x2face.config import X2FaceConfig
+from speech2face.generators.x2face.network import X2Face
 
 
 class Network(Protocol):
@@ -107,6 +112,25 @@ def _keypoints(config: FommConfig, count: int, device: torch.device) -> Keypoint
     return Keypoints(value.to(device), jacobian.to(device))
 
 
+def _x2face(config: X2FaceConfig, device: torch.device, frames: int) -> Subject:
+    network = X2Face(config).eval()
+    _liven(network)
+    for last in (network.embedding, network.driving):
+        last.up[-1].get_parameter("weight").data.mul_(
+            0.1
+        )  # all would be bent to the limit otherwise
+    codes = torch.rand(frames, config.code).to(device)
+    # It samples the picture itself: neighbours are as alike as in a photograph, not noise.
+    coarse = torch.rand(1, 3, config.size // 8, config.size // 8)
+    image = functional.interpolate(coarse, scale_factor=8, mode="bilinear")
+    return Subject(
+        network=network.to(device), image=image.to(device),
+        source=(), driving=codes.split(1), together=codes,
+        steps=x2face_exact.GPU_STEPS if device.type == "cuda" else x2face_exact.STEPS,
+        accelerate=x2face_exact.accelerate,
+    )  # fmt: skip
+
+
 def _liven(network: nn.Module) -> None:
     """Let norms do something, which folding would be too easy without, and masks differ."""
     for module in network.modules():
@@ -123,5 +147,6 @@ def _liven(network: nn.Module) -> None:
 PRESETS: Mapping[str, Callable[[torch.device, int], Subject]] = {
     **{name: partial(_facevid2vid, config) for name, config in FACEVID2VID.items()},
     **{f"fomm-{name}": partial(_fomm, config) for name, config in FOMM.items()},
+    **{f"x2face-{name}": partial(_x2face, config) for name, config in X2FACE.items()},
 }
 """Builders by the name of what they build: face-vid2vid's presets, others' behind their kind."""

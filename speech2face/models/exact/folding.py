@@ -35,7 +35,7 @@ def fold_norms(network: nn.Module) -> None:
         for convolution, norm in _pairs(module):
             before, after = getattr(module, convolution, None), getattr(module, norm, None)
             if isinstance(before, Convolution) and isinstance(after, _BatchNorm):
-                _fold(before, after)
+                fold(before, after)
                 setattr(module, norm, nn.Identity())
 
 
@@ -49,7 +49,8 @@ def _pairs(module: nn.Module) -> Iterator[tuple[str, str]]:
 
 
 @torch.no_grad()
-def _fold(convolution: Convolution, norm: _BatchNorm) -> None:
+def fold(convolution: Convolution, norm: _BatchNorm) -> None:
+    """Let a convolution do, in place, what the batch norm after it does at inference."""
     scale, shift = affine(norm)
     shape = (-1,) + (1,) * (convolution.weight.ndim - 1)
     bias = 0 if convolution.bias is None else convolution.bias
