@@ -10,10 +10,10 @@ from pathlib import Path
 
 from speech2face.cli.aliases import AliasError, translate
 from speech2face.cli.app import run
-from speech2face.cli.terminal.interruption import ended_by_signals
+from speech2face.cli.terminal.interruption import Interrupted, interruptible
 from speech2face.errors import Speech2FaceError, Speech2FaceWarning
 
-_USAGE, _INTERRUPTED, _UNREAD = 2, 130, 141
+_USAGE, _UNREAD = 2, 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,17 +32,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_warning
         _let_any_name_out()
         try:
-            with ended_by_signals():
-                return run(translate(sys.argv[1:] if arguments is None else arguments))
+            given = translate(sys.argv[1:] if arguments is None else arguments)
+            return interruptible(lambda: run(given))
         except AliasError as error:
             _say(str(error))
             return _USAGE
         except Speech2FaceError as error:
             _say(str(error))
             return error.exit_code
-        except KeyboardInterrupt:
+        except Interrupted as end:
             _say("interrupted; temporary files are removed")
-            return _INTERRUPTED
+            return end.status
         except BrokenPipeError:
             return _reader_gone()
 

@@ -16,6 +16,7 @@ import warnings
 import wave
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ import pytest
 from clips import click, video
 from PIL import Image
 
-from speech2face.cli.terminal.interruption import ended_by_signals
+from speech2face.cli.terminal.interruption import Interrupted, interruptible
 from speech2face.errors import Speech2FaceError, Speech2FaceWarning
 from speech2face.jobs.settings import Settings
 from speech2face.media.image import read_image
@@ -275,11 +276,10 @@ def test_no_input_ends_in_anything_but_a_result_or_a_typed_error(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Speech2FaceWarning)
             try:
-                with ended_by_signals():
-                    work(given, chance)
+                interruptible(partial(work, given, chance))
             except Speech2FaceError as error:
                 assert str(error), case  # noqa: PT017 - most cases raise, some do not
-            except SystemExit:  # a signal came
+            except Interrupted:
                 remove_unfinished()  # as the end of the process does
                 for finished in tmp_path.glob("out.*"):
                     finished.unlink()

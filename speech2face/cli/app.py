@@ -27,7 +27,7 @@ _INTERRUPTED = 130
 
 
 class _Commands(TyperGroup):
-    """A group whose interrupted commands end with 130 in every version of typer."""
+    """A group whose interrupted commands end quietly: `terminal.interruption` says so."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - its type has moved between versions
         """Run the command.
@@ -38,7 +38,6 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            typer.echo("speech2face: interrupted; temporary files are removed", err=True)
             raise typer.Exit(_INTERRUPTED) from None
 
 

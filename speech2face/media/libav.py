@@ -48,14 +48,14 @@ class Callbacks:
         """Return the next bytes; none at the end."""  # noqa: DOC501 for `passed_on`
         try:
             return self._file.read(size)
-        except (KeyboardInterrupt, SystemExit) as error:
+        except KeyboardInterrupt as error:
             raise _Interrupted(error) from error
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Move to a position."""  # noqa: DOC501 for `passed_on`
         try:
             return self._file.seek(offset, whence)
-        except (KeyboardInterrupt, SystemExit) as error:
+        except KeyboardInterrupt as error:
             raise _Interrupted(error) from error
 
     def tell(self) -> int:

@@ -3,11 +3,11 @@
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
+_Done = TypeVar("_Done")
 _ENDING = (
     "SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGXCPU",
 )  # fmt: skip
@@ -15,30 +15,44 @@ _AGAIN = 0.05
 """Seconds after which it is seen to that the exception is on its way."""
 
 
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Let every signal that would end the program raise `KeyboardInterrupt` or `SystemExit`.
+class Interrupted(KeyboardInterrupt):
+    """A signal has ended what was being done."""
 
-    An exception that comes inside a callback of C code, or in a `__del__`, is lost there. So until
-    the block has ended it is raised again and again, unless somebody is handling it: cleaning up is
-    never disturbed, neither by this nor by a second signal. What was ignored from outside (`nohup`,
-    a job in the background) stays ignored. Outside the main thread nothing is changed.
+    def __init__(self, number: int) -> None:
+        """Keep the exit status that shells give to a command which this signal ends."""
+        super().__init__()
+        self.status: int = 128 + number
+
+
+def interruptible(work: Callable[[], _Done]) -> _Done:
+    """Do work that every signal which would end the program ends by `KeyboardInterrupt`.
+
+    (Not by `SystemExit`, at which C code that prints an exception would leave the process at once.)
+    One that comes inside a callback of C code, or in a `__del__`, is lost there. So until the work
+    has ended it is raised again and again, unless somebody is handling it: cleaning up is never
+    disturbed, neither by this nor by a second signal. What was ignored from outside (`nohup`, a job
+    in the background) stays ignored. Outside the main thread nothing is changed.
+
+    Raises:
+        Interrupted: A signal came, however the work has ended.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+        return work()
     end, caught, reported = _End(), dict[int, Any](), sys.unraisablehook
     try:
         sys.unraisablehook = _report_unless_ending
         for number in _unheeded():
             caught[number] = signal.signal(number, end)
-        yield
+        return work()
     finally:
-        end.over = True  # nothing that is called, so no signal comes before it
+        # No context manager: a signal may come before `__exit__` begins, but not before this line.
+        end.over = True
         end.stop()
         sys.unraisablehook = reported
         for number, before in caught.items():
             signal.signal(number, before)
+        if end.first is not None:
+            raise Interrupted(end.first) from None
 
 
 def _unheeded() -> list[int]:
@@ -53,33 +67,31 @@ class _End:
     """Handles signals: the first one ends the command."""
 
     def __init__(self) -> None:
-        self._first: int | None = None
+        self.first: int | None = None
+        """Number of the signal that ends the work."""
         self.over: bool = False
         """Whether all that still comes is passed over."""
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Raise the exception of the first signal, unless it is being handled.
+        """Raise, unless what was raised before is being handled.
 
         Raises:
-            KeyboardInterrupt: It was Ctrl-C.
-            SystemExit: It was another one.
+            KeyboardInterrupt: Always.
         """
         del frame
         if self.over:
             return
-        if self._first is None:
-            self._first = number
+        if self.first is None:
+            self.first = number
             if hasattr(signal, "setitimer"):
                 signal.setitimer(signal.ITIMER_REAL, _AGAIN, _AGAIN)
         elif _is_handled():
             return
-        if self._first == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise SystemExit(128 + self._first)
+        raise KeyboardInterrupt
 
     def stop(self) -> None:
         """Stop insisting."""
-        if self._first is not None and hasattr(signal, "setitimer"):
+        if self.first is not None and hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -90,7 +102,7 @@ def _is_handled() -> bool:
     """
     error, seen = sys.exc_info()[1], set[int]()
     while error is not None and id(error) not in seen:
-        if isinstance(error, KeyboardInterrupt | SystemExit):
+        if isinstance(error, KeyboardInterrupt):
             return True
         seen.add(id(error))
         error = error.__cause__ or error.__context__
@@ -98,5 +110,5 @@ def _is_handled() -> bool:
 
 
 def _report_unless_ending(lost: "sys.UnraisableHookArgs") -> None:
-    if not isinstance(lost.exc_value, KeyboardInterrupt | SystemExit):
+    if not isinstance(lost.exc_value, KeyboardInterrupt):
         sys.__unraisablehook__(lost)
