@@ -21,12 +21,13 @@ from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.clip import Report
 from speech2face.jobs.dub.job import DubJob, check_dub
 from speech2face.jobs.dub.settings import DubSettings
+from speech2face.jobs.group.job import GroupJob
 from speech2face.jobs.preflight import Job, check
 from speech2face.jobs.reenact.job import ReenactJob, check_reenact
 from speech2face.jobs.reenact.settings import ReenactSettings
 from speech2face.jobs.settings import Settings
 
-Checked = Job | DubJob | ReenactJob
+Checked = Job | GroupJob | DubJob | ReenactJob
 
 PICTURE, SOUND, VIDEO, DATA = "picture", "sound", "video", "data"
 """What a file must be by its content."""
@@ -136,7 +137,7 @@ def file_settings(kind: type) -> dict[str, str]:
 
 def seconds_of(job: Checked) -> Fraction:
     """Return how long the longest sound or video of a job is."""
-    if isinstance(job, Job):
+    if isinstance(job, Job | GroupJob):
         return job.duration
     if isinstance(job, DubJob):
         return max(job.duration, job.video.info.duration)

@@ -19,7 +19,7 @@ _LONGEST_WORD = 4096
 _LONGEST_NAME = 100
 _LARGEST_DATA = 100_000_000
 """Bytes of a timeline, or of weights."""
-_ENDINGS = {"timeline": ".toml", "speech2landmarks": ".safetensors"}
+_ENDINGS = {"timeline": ".toml", "faces": ".toml", "speech2landmarks": ".safetensors"}
 _JSON = b"{"
 
 

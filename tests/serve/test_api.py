@@ -22,7 +22,7 @@ from speech2face.errors import InputError, OutputError, WeightsError
 from speech2face.jobs.animate import Speech2Face
 from speech2face.serve.limits import Limits
 from speech2face.serve.store import Store
-from speech2face.serve.tasks import TASKS
+from speech2face.serve.tasks import TASKS, file_settings
 
 Serve = Callable[..., Serving]
 
@@ -324,7 +324,9 @@ def test_no_word_of_a_client_names_a_file_of_this_machine(
     secret.write_text("pose = 'x'")
     files = {role: form.get(role, form["portrait"]) for role in TASKS[task].files}
 
-    for name in {"pose", "timeline", "speech2landmarks", "output", "audio", "generator"} - {*files}:
+    named = file_settings(TASKS[task].settings)
+    assert {"timeline", "speech2landmarks"} & named.keys()
+    for name in {*named, "output", "audio", "generator"} - {*files}:
         word = f"facevid2vid:{secret}" if name == "generator" else str(secret)
         answer = serving.client.post(f"/v1/{task}", files=files, data={name: word})
         assert answer.status_code in {415, 422}, name
@@ -401,3 +403,18 @@ def test_the_interface_describes_itself(serve: Serve, drawing: Drawing) -> None:
     assert about["tasks"]["animate"]["settings"]["liveliness"]["default"] == 1.0
     assert "timeline" not in about["tasks"]["animate"]["settings"]
     assert "warp" in about["generators"]
+
+
+def test_several_people_of_one_picture_can_be_dubbed(
+    serve: Serve, drawing: Drawing, form: Files
+) -> None:
+    serving = serve(drawing)
+    files = {
+        "video": form["portrait"],
+        "audio": form["audio"],
+        "faces": ("w.toml", b"1 = [[0, 1]]"),
+    }
+
+    answer = serving.client.post("/v1/dub", files=files)
+
+    assert answer.status_code in {202, 422}, answer.text
