@@ -88,18 +88,26 @@ class Dubbed:
 
     def __iter__(self) -> Iterator[Image]:
         """Draw the frames, sRGB."""
-        done = 0
-        for frames in self._drawers.ahead(self._works()):
+        return self.drawn(range(len(self)))
+
+    def drawn(self, part: range) -> Iterator[Image]:
+        """Draw some frames that follow one another; they depend on nothing before them."""
+        done = part.start
+        for frames in self._drawers.ahead(self._works(part)):
             for frame in frames:
                 yield frame
                 done += 1
-                self._report(Progress(stage="write", done=done, total=len(self)))
+                self.ended(done)
 
-    def _works(self) -> Iterator[Callable[[], list[Image]]]:
+    def ended(self, done: int) -> None:
+        """Report that so many frames are done."""
+        self._report(Progress(stage="write", done=done, total=len(self)))
+
+    def _works(self, part: range) -> Iterator[Callable[[], list[Image]]]:
         """Yield the drawing of chunks of frames; what views share is computed here, in order."""
         for actor in self._actors:
             actor.begin()
-        for chunk in self._chunks():
+        for chunk in self._chunks(part):
             asked = [actor.asked(chunk, n) for n, actor in enumerate(self._actors)]
             drawn = [one for one in asked if one is not None]
             yield partial(self._draw, [one.image for one in chunk], drawn)
@@ -114,10 +122,10 @@ class Dubbed:
                 paste_view(frames[number], view, crop)
         return frames
 
-    def _chunks(self) -> Iterator[list[_Shown]]:
+    def _chunks(self, part: range) -> Iterator[list[_Shown]]:
         """Yield the frames, a few of one shot at a time."""
         chunk: list[_Shown] = []
-        for one in self._shown():
+        for one in self._shown(part):
             if chunk and (len(chunk) == _CHUNK or chunk[0].shot != one.shot):
                 yield chunk
                 chunk = []
@@ -125,14 +133,14 @@ class Dubbed:
         if chunk:
             yield chunk
 
-    def _shown(self) -> Iterator[_Shown]:
+    def _shown(self, part: range) -> Iterator[_Shown]:
         numbers, people = self._played.frames, [actor.person for actor in self._actors]
         shots = people[0].track.shots
-        images = in_order(self._video, numbers)
-        for start in range(0, len(numbers), _BLOCK):
-            part = numbers[start : start + _BLOCK]
-            every = zip(*(person.mouth(start, part) for person in people), strict=True)
-            for number, rows in zip(part.tolist(), every, strict=True):
+        images = in_order(self._video, numbers[part.start : part.stop])
+        for start in range(part.start, part.stop, _BLOCK):
+            block = numbers[start : min(start + _BLOCK, part.stop)]
+            every = zip(*(person.mouth(start, block) for person in people), strict=True)
+            for number, rows in zip(block.tolist(), every, strict=True):
                 image = next(images)
                 views = [
                     None if row is None else person.squares.view(number, image, person.track)
@@ -163,8 +171,8 @@ class _Actor:
         views = [view for _, view, _ in drawn]
         if self._state is None or chunk[0].shot != self._shot:
             self._shot = chunk[0].shot
-            mouths = self._open_mouths(self._shot)
-            self._state = self._generator.encode(views[:1])
+            first, *mouths = self._kept_views(self._shot)
+            self._state = self._generator.encode([first])
             self._state = self._generator.encode(views, after=self._state, mouths=mouths)
         else:
             self._state = self._generator.encode(views, after=self._state)
@@ -173,12 +181,12 @@ class _Actor:
             rows=np.array([row for _, _, row in drawn]), state=self._state,
         )  # fmt: skip
 
-    def _open_mouths(self, shot: int) -> list[View]:
-        """Cut the views of a shot that show best what is in its mouth."""
+    def _kept_views(self, shot: int) -> list[View]:
+        """Cut the first view of a shot, and those that show best what is in its mouth."""
         person = self.person
-        rows = (person.track.shots == shot) & person.track.seen
-        numbers = person.mouth.own.open(np.flatnonzero(rows), person.track)
-        images = in_order(self._video, numbers)
+        rows = np.flatnonzero((person.track.shots == shot) & (person.mouth.own.share > 0))
+        numbers = np.r_[rows[:1], person.mouth.own.open(rows, person.track)]
+        images = (next(in_order(self._video, numbers[:1])), *in_order(self._video, numbers[1:]))
         return [
             person.squares.view(number, image, person.track)
             for number, image in zip(numbers.tolist(), images, strict=False)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -19,6 +20,7 @@ from speech2face.jobs.avatar import Parts
 from speech2face.jobs.clip import Progress, Report
 from speech2face.jobs.dub.frames import Dubbed, Person
 from speech2face.jobs.dub.mouth import NewMouth, OwnMouths, Said, say, speaking
+from speech2face.jobs.dub.parts import finish_parts, folder_for, parts_of, remove_parts
 from speech2face.jobs.dub.settings import DubSettings
 from speech2face.jobs.group.job import GroupJob, check_group
 from speech2face.jobs.group.speakers import in_turns
@@ -29,13 +31,15 @@ from speech2face.jobs.preflight import (
     require_allowed,
     require_space,
 )
-from speech2face.jobs.provenance import COMPOSITE_TAGS, sidecar
+from speech2face.jobs.provenance import COMPOSITE_TAGS, made_of, sidecar
 from speech2face.jobs.sound import open_audio
-from speech2face.media.inputs import Readable, open_input
+from speech2face.media.inputs import Opened, Readable, open_input
 from speech2face.media.sound.audio import open_sound
 from speech2face.media.sound.framed import FramedSound, Under
 from speech2face.media.sound.sound import Sound
-from speech2face.media.video.encode import VideoWriter, require_encoders
+from speech2face.media.video.carried import Kept, kept_of
+from speech2face.media.video.encode import Beside, VideoWriter, require_encoders
+from speech2face.media.video.joined import join
 from speech2face.media.video.video import VideoReader, is_still
 from speech2face.sources.part import exact, part_of
 from speech2face.sources.picked import picked
@@ -46,8 +50,8 @@ from speech2face.sources.views import lay_squares
 _LARGEST = 768
 """Pixels of the square unless more are asked for."""
 _WEIGHTS = ("rig", "mouth", "speech2landmarks", "tracker")
-_MIXED_MODES = ("freeze", "cut")
-"""Ways to play the video in which its own sound runs along with its picture."""
+_ALONG = ("freeze", "cut")
+"""Ways to play the video in which its own sounds and subtitles run along with its picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +108,10 @@ def check_dub(
     sound = open_audio(audio, shared)
     under = None
     if settings.mix_original is not None:
-        if settings.sync_mode not in _MIXED_MODES:
+        if settings.sync_mode not in _ALONG:
             msg = (
                 f"the video's own sound cannot be mixed in with --sync-mode {settings.sync_mode}: "
-                f"its picture jumps or changes speed; choose {' or '.join(_MIXED_MODES)}"
+                f"its picture jumps or changes speed; choose {' or '.join(_ALONG)}"
             )
             raise InputError(msg)
         under = open_sound(reader.source)
@@ -179,26 +183,68 @@ def run_dub(job: DubJob, parts: Parts, report: Report) -> Dubbed:
     if job.output is None:
         return dubbed
     assert job.sidecar is not None  # noqa: S101 where there is an output, there is one
-    own = job.settings.speech2landmarks
-    beside = sidecar(
-        job.output,
-        settings=asdict(job.settings),
-        inputs={"video": job.video.source, "audio": job.audio.source}
-        | ({"speech2landmarks": own} if own else {})
-        | ({"faces": job.settings.faces} if job.settings.faces else {}),
-        weights=[name for name in _WEIGHTS if not (own and name == "speech2landmarks")],
-        path=job.sidecar,
-    )
+    made = _ingredients(job)
+    beside = sidecar(job.output, *made, path=job.sidecar)
+    pieces = parts_of(len(dubbed), dubbed.fps)
+    kept = _kept(job, len(dubbed) / dubbed.fps)
+    if len(pieces) == 1 and kept is None:
+        _write(dubbed, sound, job, job.output, beside)
+        return dubbed
+    folder = folder_for(job.output, made_of(*made))
+    files = finish_parts(folder, pieces, dubbed.drawn, dubbed.size, dubbed.fps, dubbed.ended)
+    join(
+        files, job.output, fps=dubbed.fps, lengths=[len(piece) for piece in pieces], sound=sound,
+        kept=kept, overwrite=job.overwrite, tags=COMPOSITE_TAGS, beside=beside,
+    )  # fmt: skip
+    remove_parts(folder)
+    return dubbed
+
+
+def _ingredients(job: DubJob) -> tuple[dict[str, Any], dict[str, Opened | Path], list[str]]:
+    """Return what decides the video: all settings, all inputs, the names of the weights."""
+    settings = job.settings
+    own = settings.speech2landmarks
+    named = {"speech2landmarks": own, "faces": settings.faces}
+    inputs = {"video": job.video.source, "audio": job.audio.source} | {
+        role: path for role, path in named.items() if path is not None
+    }
+    weights = [name for name in _WEIGHTS if not (own and name == "speech2landmarks")]
+    return asdict(settings), inputs, weights
+
+
+def _kept(job: DubJob, seconds: Fraction) -> Kept | None:
+    """Return the tracks of the video that are carried over; what is lost is said."""
+    settings, source = job.settings, job.video.source
+    kept, lost = kept_of(source, exact(settings.start), seconds)
+    note = ""
+    if lost:
+        note = (
+            f"of {source} these tracks are not carried over, no MP4 holds them: {', '.join(lost)}"
+        )
+    if settings.sync_mode not in _ALONG and kept is not None:
+        note = (
+            f"further sounds and subtitles of {source} are not carried over: with --sync-mode "
+            f"{settings.sync_mode} its picture jumps or changes speed"
+        )
+        kept = None
+    if note:
+        warnings.warn(note, Speech2FaceWarning, stacklevel=2)
+    return kept
+
+
+def _write(
+    dubbed: Dubbed, sound: FramedSound | Sound, job: DubJob, output: Path, beside: Beside
+) -> None:
+    """Encode the frames with their sound while they are drawn."""
     heard = sound if isinstance(sound, Sound) else sound.format
     with VideoWriter(
-        job.output, size=dubbed.size, fps=dubbed.fps, sound=heard, overwrite=job.overwrite,
+        output, size=dubbed.size, fps=dubbed.fps, sound=heard, overwrite=job.overwrite,
         tags=COMPOSITE_TAGS, beside=beside,
     ) as video:  # fmt: skip
         for number, frame in enumerate(dubbed):
             if isinstance(sound, FramedSound):
                 video.write_sound(sound.of_frame(number))
             video.write(frame)
-    return dubbed
 
 
 def _tracked(
