@@ -41,19 +41,7 @@ def routes(service: Service) -> APIRouter:
             status_code=HTTPStatus.ACCEPTED, openapi_extra={"requestBody": _described(task)},
         )  # fmt: skip
 
-    @router.post("/faces", summary="Find the faces of a picture (form with the file portrait)")
-    async def faces(request: Request) -> Response:
-        with service.reading():
-            service.require_room()
-            folder = service.store.open_folder()
-            try:
-                form = await read_form(request, folder, _FACES, service.limits)
-                if not form.files:
-                    msg = "the form lacks the file portrait; expected a picture"
-                    raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, msg)
-                return JSONResponse(await run_sync(service.faces, form.paths()["portrait"]))
-            finally:
-                service.store.discard(folder)
+    _add_pictures(router, service)
 
     @router.get("/about", summary="Limits of the service, and all settings of its tasks")
     async def about() -> Response:
@@ -84,6 +72,29 @@ def routes(service: Service) -> APIRouter:
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     return router
+
+
+def _add_pictures(router: APIRouter, service: Service) -> None:
+    """Add the addresses of pictures, which are answered at once."""
+
+    @router.post("/faces", summary="Find the faces of a picture (form with the file portrait)")
+    async def faces(request: Request) -> Response:
+        with service.reading():
+            service.require_room()
+            folder = service.store.open_folder()
+            try:
+                form = await read_form(request, folder, _FACES, service.limits)
+                if not form.files:
+                    msg = "the form lacks the file portrait; expected a picture"
+                    raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, msg)
+                return JSONResponse(await run_sync(service.faces, form.paths()["portrait"]))
+            finally:
+                service.store.discard(folder)
+
+    @router.get("/looks/{key}", summary="A portrait at rest, as emotion, gaze, ... have it")
+    async def look(request: Request, key: str) -> Response:
+        words = dict(request.query_params)
+        return Response(await run_sync(service.look, key, words), media_type="image/jpeg")
 
 
 def _submitting(service: Service, task: Task) -> Callable[[Request], Awaitable[Response]]:

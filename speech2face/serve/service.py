@@ -1,7 +1,7 @@
 """The service without HTTP: accepts jobs, tells of them, takes them back."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -11,6 +11,7 @@ from speech2face.errors import Speech2FaceError
 from speech2face.jobs.animate import Speech2Face
 from speech2face.serve.faces import faces_of
 from speech2face.serve.limits import MEGABYTE, Limits
+from speech2face.serve.looks import Looks
 from speech2face.serve.notes import noted
 from speech2face.serve.refusals import Refusal
 from speech2face.serve.store import DONE, FAILED, RESULT, RUNNING, WAITING, Record, Store
@@ -25,8 +26,9 @@ class Service:
     def __init__(self, store: Store, engine: Speech2Face, limits: Limits) -> None:
         """Take what jobs are kept in and drawn with."""
         self.store, self.limits = store, limits
-        self.workers = Workers(store, engine, limits)
         self._engine = engine
+        self._looks = Looks(engine)
+        self.workers = Workers(store, engine, limits, self._looks.sweep)
         self._accepting = threading.Lock()
         self._reading = threading.BoundedSemaphore(limits.uploads)
         self._listening = threading.BoundedSemaphore(limits.listeners)
@@ -97,9 +99,13 @@ class Service:
     def faces(self, picture: Path) -> dict[str, Any]:
         """Look at a picture; see `faces_of`."""
         try:
-            return faces_of(self._engine, picture)
+            return faces_of(self._engine, self._looks, picture)
         except Speech2FaceError as error:
             raise type(error)(_plain(str(error), picture.parent)) from error
+
+    def look(self, key: str, words: Mapping[str, str]) -> bytes:
+        """Draw a portrait at rest as words of `animate` have it; see `Looks.draw`."""
+        return self._looks.draw(key, TASKS["animate"].chosen(words, {}))
 
     def find(self, key: str) -> Record:
         """Return a job.

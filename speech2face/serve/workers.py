@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -67,8 +68,18 @@ class Course:
 class Workers:
     """Draws jobs until it is stopped."""
 
-    def __init__(self, store: Store, engine: Speech2Face, limits: Limits) -> None:
-        """Take what jobs are drawn with; nothing begins before `start`."""
+    def __init__(
+        self, store: Store, engine: Speech2Face, limits: Limits, forget: Callable[[], None]
+    ) -> None:
+        """Take what jobs are drawn with; nothing begins before `start`.
+
+        Args:
+            store: The jobs.
+            engine: Draws them.
+            limits: Of the service.
+            forget: Called now and then, beside the removal of old results.
+        """
+        self._forget = forget
         self._store, self._engine, self._limits = store, engine, limits
         self._courses: dict[str, Course] = {}
         self._wake = threading.Condition()
@@ -134,6 +145,7 @@ class Workers:
 
     def _sweep(self) -> None:
         self._store.sweep(self._limits.keep_hours * 3600)
+        self._forget()
 
     def _do(self, record: Record, course: Course) -> None:
         error: Refusal | None = None

@@ -418,3 +418,27 @@ def test_several_people_of_one_picture_can_be_dubbed(
     answer = serving.client.post("/v1/dub", files=files)
 
     assert answer.status_code in {202, 422}, answer.text
+
+
+def test_a_portrait_shows_its_emotion_and_gaze_at_once(
+    serve: Serve, engine: Speech2Face, form: Files
+) -> None:
+    client = serve(engine).client
+    seen = client.post("/v1/faces", files={"portrait": form["portrait"]}).json()
+
+    def look(**words: str) -> np.ndarray:
+        answer = client.get(seen["look"], params=words)
+        assert answer.status_code == 200, answer.text
+        return np.asarray(Image.open(io.BytesIO(answer.content)), np.float32)
+
+    plain, happy, left = look(), look(emotion="happy"), look(gaze="-20,0")
+    portrait = Image.open(io.BytesIO(form["portrait"][1])).convert("RGB")
+
+    assert plain.shape == (360, 360, 3)
+    assert np.abs(plain - np.asarray(portrait)).mean() < 2
+    mouth, eyes = np.s_[200:290, 110:250], np.s_[120:200, 110:250]
+    assert np.abs(happy - plain)[mouth].mean() > 3
+    assert np.abs(left - plain)[eyes].mean() > 2 * np.abs(left - plain)[mouth].mean()
+    assert client.get(seen["look"], params={"emotion": "hungry"}).status_code == 422
+    assert client.get(seen["look"], params={"pose": "/etc/passwd"}).status_code == 422
+    assert client.get("/v1/looks/nothing").status_code == 404

@@ -221,3 +221,15 @@ def test_the_example_is_one_click_away(page: Open) -> None:
     expect(here.locator("#about-portrait")).to_have_text("portrait.png")
     expect(here.locator("#about-audio")).to_have_text("speech.wav")
     expect(here.locator("#example")).to_be_hidden()
+
+
+def test_the_portrait_follows_the_settings_at_once(page: Open, portrait: Path) -> None:
+    here = page()
+    here.set_input_files("#file-portrait", portrait)
+    here.wait_for_selector(".face", state="attached")
+    expect(here.locator("#picture")).to_have_attribute("src", re.compile("^data:"))
+
+    here.locator("input[value=surprised]").check(force=True)
+    expect(here.locator("#picture")).to_have_attribute("src", re.compile("^blob:"))
+    here.click("#reset")
+    expect(here.locator("#picture")).to_have_attribute("src", re.compile("^data:"))

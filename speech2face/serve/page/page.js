@@ -95,6 +95,7 @@ const CONTROLS = {
   ],
 };
 const PREVIEW_SECONDS = 3;
+const LOOKS = { emotion: 1, gaze: 1 }; // what shows in a single frame
 
 // ---------------------------------------------------------------- what has been chosen
 
@@ -103,7 +104,7 @@ let running = null; // the job that is made: {id, events}
 let shown = null; // the job whose result is on the stage
 let pictureRun = 0; // counts portraits, so that a late answer about an earlier one is dropped
 const files = {}; // by role
-const portrait = { faces: [], face: 1, url: "" };
+const portrait = { faces: [], face: 1, url: "", look: "" };
 const words = { animate: {}, dub: {}, reenact: {} }; // what differs from the usual
 
 const declared = (name) => about.tasks[task].settings[name];
@@ -114,6 +115,7 @@ function set(name, value) {
   if (String(value) === usual(name)) delete words[task][name];
   else words[task][name] = String(value);
   $("reset").hidden = Object.keys(words[task]).length === 0;
+  if (name in LOOKS) lookAgain();
 }
 
 const ask = () => {
@@ -232,7 +234,7 @@ function drawControls() {
   $("reset").hidden = Object.keys(words[task]).length === 0;
 }
 
-$("reset").onclick = () => { words[task] = {}; drawControls(); $("settings").querySelector("input").focus(); };
+$("reset").onclick = () => { words[task] = {}; drawControls(); lookAgain(); $("settings").querySelector("input").focus(); };
 $("settings").onsubmit = (event) => event.preventDefault();
 
 // ---------------------------------------------------------------- files
@@ -305,7 +307,7 @@ function newUrl(name, file) {
 /** Let the service find the faces, and show the picture as it is read. */
 async function look(file) {
   const run = ++pictureRun;
-  Object.assign(portrait, { faces: [], face: 1, url: file ? newUrl("portrait", file) : "" });
+  Object.assign(portrait, { faces: [], face: 1, look: "", shown: "", url: file ? newUrl("portrait", file) : "" });
   if (!file) return;
   hint(t("looking"));
   drawCards(); view(null);
@@ -314,7 +316,8 @@ async function look(file) {
   try {
     const seen = await call("/v1/faces", { method: "POST", body: form });
     if (run !== pictureRun) return;
-    Object.assign(portrait, { faces: seen.faces, url: seen.picture });
+    Object.assign(portrait, { faces: seen.faces, url: seen.picture, look: seen.look });
+    lookAgain();
     hint(seen.faces.length > 1 ? t("chooseFace", { count: seen.faces.length }) : seen.notes.join(" "));
   } catch (error) {
     if (run !== pictureRun) return;
@@ -325,12 +328,36 @@ async function look(file) {
   }
 }
 
+/** Let the portrait on the stage follow the settings that show at rest: one frame at a time. */
+let drawingLook = false;
+let wantedLook = null; // what was asked for meanwhile
+async function lookAgain() {
+  if (task !== "animate" || !portrait.look || running) return;
+  const chosen = Object.entries(words.animate).filter(([name]) => name in LOOKS);
+  const plain = chosen.every(([name, value]) => name !== "emotion" && !value.includes(","));
+  if (portrait.faces.length > 1) chosen.push(["face_select", portrait.face]);
+  wantedLook = plain ? "" : `${portrait.look}?${new URLSearchParams(chosen)}`;
+  if (!$("video").hidden) view(null);
+  if (drawingLook) return;
+  drawingLook = true;
+  while (wantedLook !== null) {
+    const [address, run] = [wantedLook, pictureRun];
+    wantedLook = null;
+    const answer = address && (await fetch(address).catch(() => null));
+    if (run !== pictureRun) continue;
+    if (address && !answer?.ok) continue; // the portrait stays as it is; a job would say why
+    portrait.shown = address ? newUrl("look", await answer.blob()) : "";
+    $("picture").src = portrait.shown || portrait.url;
+  }
+  drawingLook = false;
+}
+
 function drawFaces() {
   const several = portrait.faces.length > 1;
   $("faces").replaceChildren(...portrait.faces.map(([left, top, right, bottom], index) => {
     const made = el(several ? "button" : "span", { className: "face" });
     if (several) {
-      Object.assign(made, { type: "button", onclick: () => { portrait.face = index + 1; drawFaces(); $("faces").children[index].focus(); } });
+      Object.assign(made, { type: "button", onclick: () => { portrait.face = index + 1; drawFaces(); lookAgain(); $("faces").children[index].focus(); } });
       made.setAttribute("aria-pressed", String(portrait.face === index + 1));
       made.setAttribute("aria-label", t("face", { number: index + 1 }));
       made.append(el("span", {}, String(index + 1)));
@@ -414,7 +441,8 @@ function view(job) {
     $("source").dataset.name = source.name + source.size;
   }
   if (!result && source && task !== "dub") {
-    if ($("picture").src !== portrait.url) $("picture").src = portrait.url;
+    const picture = (task === "animate" && portrait.shown) || portrait.url;
+    if ($("picture").src !== picture) $("picture").src = picture;
     $("picture").alt = `${t("role.portrait")}: ${files.portrait.name}`;
     drawFaces();
   }
