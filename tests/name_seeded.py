@@ -23,6 +23,7 @@ _SCALES = (
     (r"fc_(yaw|pitch|roll)\.weight$", 0.3),
     (r"jacobian\.weight$", 0.1),
     (r"netG\.model\.up\.2\.weight$", 0.1),
+    (r"(query|key)_conv\.weight$", 0.2),
 )
 
 
@@ -42,6 +43,8 @@ def _tensor(component: str, key: str, shape: tuple[int, ...]) -> np.ndarray:
         return np.broadcast_to(_gaussian(), shape).copy()
     seed = zlib.crc32(f"{component}/{key}".encode())
     drawn = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+    if key.endswith("AttnModule.gamma"):
+        return np.full(shape, 0.5, np.float32)
     if key.endswith("jacobian.bias"):  # the identity, nearly
         return np.tile(np.float32([1, 0, 0, 1]), len(drawn) // 4) + np.float32(0.05) * drawn
     for pattern, scale in reversed(_SCALES):
@@ -83,9 +86,14 @@ def _singular(weight: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.nda
     return left.astype(np.float32), right.astype(np.float32)
 
 
-def fill(network: nn.Module, component: str) -> nn.Module:
-    """Return a network the weights of its component, strictly, for inference."""
-    shapes = {key: list(value.shape) for key, value in network.state_dict().items()}
+def fill(network: nn.Module, component: str, prefix: str = "") -> nn.Module:
+    """Return a network the weights of its component, strictly, for inference.
+
+    Published names may have a prefix that ours lack.
+    """
+    shapes = {prefix + key: list(value.shape) for key, value in network.state_dict().items()}
     made = weights(component, shapes)
-    network.load_state_dict({key: torch.from_numpy(value) for key, value in made.items()})
+    network.load_state_dict(
+        {key.removeprefix(prefix): torch.from_numpy(np.array(value)) for key, value in made.items()}
+    )
     return network.eval()

@@ -9,6 +9,7 @@ from name_seeded import weights
 from safetensors.torch import save_file
 from torch import Tensor
 
+from speech2face.generators.dagan.system import SYSTEM as DAGAN
 from speech2face.generators.facevid2vid.network import PRESETS, FaceVid2VidConfig
 from speech2face.generators.facevid2vid.system import SYSTEM
 from speech2face.generators.fomm.system import SYSTEM as FOMM
@@ -97,3 +98,29 @@ def x2face(path: Path, preset: str = "tiny") -> Path:
     state = seeded(X2FACE, "network", "x2face", preset)
     torch.save({"state_dict": state, "optimizer": {"state": {}}, "epoch": 5}, path)
     return path
+
+
+def dagan(path: Path, preset: str = "tiny") -> Path:
+    """Write what DaGAN's three files hold into one container."""
+    names = {"generator": "generator", "kp_detector": "kp_detector"}
+    names |= {"encoder": "depth_encoder", "decoder": "depth_decoder"}
+    states = {
+        theirs: {
+            f"module.{key}": value
+            for key, value in seeded(DAGAN, ours, f"dagan.{ours}", preset).items()
+        }
+        for theirs, ours in names.items()
+    }
+    torch.save({**states, "epoch": 99}, path)
+    return path
+
+
+def dagan_depth(folder: Path, preset: str = "tiny") -> tuple[Path, Path]:
+    """Write the two files of the depth network: bare state dicts, the first with sizes in it."""
+    files = folder / "encoder.pth", folder / "depth.pth"
+    for file, theirs, ours in zip(files, ("encoder", "decoder"), tuple(DAGAN.networks)[2:],
+                                  strict=True):  # fmt: skip
+        state = seeded(DAGAN, ours, f"dagan.{ours}", preset)
+        sizes = {"height": 256, "width": 256, "use_stereo": False} if theirs == "encoder" else {}
+        torch.save({**{f"{theirs}.{key}": value for key, value in state.items()}, **sizes}, file)
+    return files

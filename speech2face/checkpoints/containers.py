@@ -1,8 +1,9 @@
 """The files that public checkpoints come in, taken apart into the state of each network.
 
 Two forms: what `torch.save` wrote (a dict with one entry a network, beside optimizers and counters;
-called .pth.tar though it is no tar file) and flat safetensors whose keys start with the network's
-name. Pickled code is never run: `torch.load(weights_only=True)` refuses it.
+called .pth.tar though it is no tar file; or the tensors of one network) and flat safetensors. Where
+tensors lie side by side, their keys start with the network's name. Pickled code is never run:
+`torch.load(weights_only=True)` refuses it.
 """
 
 import pickle
@@ -100,11 +101,11 @@ def _read_flat(path: Path, wanted: frozenset[str]) -> Container:
     try:
         with safe_open(path, framework="pt") as file:
             for key in sorted(file.keys()):
-                network, _, name = _unwrapped(key).partition(".")
-                if network in wanted and name:
-                    states.setdefault(network, {})[name] = file.get_tensor(key)
+                plain = _unwrapped(key)
+                if _network(plain) in wanted:
+                    _sort(plain, file.get_tensor(key), wanted, states, others)
                 else:
-                    others[network] = others.get(network, 0) + 1
+                    others[_network(plain)] = others.get(_network(plain), 0) + 1
     except (SafetensorError, OSError, ValueError) as error:
         msg = f"{shown(path)} is a damaged safetensors file ({_line(error)}); fetch it again"
         raise WeightsError(msg) from error
@@ -137,6 +138,9 @@ def _read_saved(path: Path, wanted: frozenset[str]) -> Container:
     states: dict[str, State] = {}
     others: dict[str, int] = {}
     for key, entry in saved.items():
+        if isinstance(entry, Tensor):  # a bare state dict: the first word of a key is the network
+            _sort(_unwrapped(str(key)), entry, wanted, states, others)
+            continue
         state = _tensors(entry)
         if key in wanted and state:
             states[str(key)] = state
@@ -147,13 +151,30 @@ def _read_saved(path: Path, wanted: frozenset[str]) -> Container:
 
 def _tensors(entry: object) -> State:
     """Return the tensors of an entry with plain names; none if it is no state dict."""
-    if isinstance(entry, Tensor):
-        return {"": entry}
     if not isinstance(entry, Mapping):
         return {}
     return {
         _unwrapped(str(key)): value for key, value in entry.items() if isinstance(value, Tensor)
     }
+
+
+def _sort(
+    key: str,
+    tensor: Tensor,
+    wanted: frozenset[str],
+    states: dict[str, State],
+    others: dict[str, int],
+) -> None:
+    """Put a tensor where the first word of its key says."""
+    network, _, name = key.partition(".")
+    if network in wanted and name:
+        states.setdefault(network, {})[name] = tensor
+    else:
+        others[network] = others.get(network, 0) + 1
+
+
+def _network(key: str) -> str:
+    return key.partition(".")[0]
 
 
 def _unwrapped(key: str) -> str:

@@ -25,8 +25,8 @@ def benchmark(
         typer.Option(
             metavar="PRESET",
             help="Instead: what each exact speed-up of a network gains (256, 256-original and "
-            "others of face-vid2vid, fomm-256, x2face-256), with random weights; needs no PORTRAIT "
-            "and no AUDIO.",
+            "others of face-vid2vid, fomm-256, x2face-256, dagan-256), with random weights; needs "
+            "no PORTRAIT and no AUDIO.",
         ),
     ] = None,
     live: Annotated[

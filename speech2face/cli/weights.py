@@ -82,7 +82,7 @@ def bring(
     ] = None,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Import a public checkpoint: face-vid2vid (Zhang), SadTalker's renderer, FOMM, X2Face.
+    """Import a public checkpoint: face-vid2vid (Zhang), SadTalker's renderer, FOMM, DaGAN, X2Face.
 
     Which of them a file holds is seen by its tensors.
 
@@ -90,6 +90,8 @@ def bring(
     imported weights (or where SPEECH2FACE_WEIGHTS says).
 
     speech2face weights import 00000189-checkpoint.pth.tar --name vox
+
+    speech2face weights import DaGAN_vox_adv_256.pth.tar encoder.pth depth.pth --name dagan
 
     speech2face weights import SadTalker_V0.0.2_256.safetensors facevid2vid_00189-model.pth.tar
     --name sadtalker

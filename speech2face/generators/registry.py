@@ -11,6 +11,9 @@ from speech2face.checkpoints import library
 from speech2face.checkpoints.store import manifest, read_config
 from speech2face.errors import InputError, WeightsError
 from speech2face.generators.base import Generator
+from speech2face.generators.dagan import system as dagan
+from speech2face.generators.dagan.extractor import load_extractor as dagan_extractor
+from speech2face.generators.dagan.generator import Dagan
 from speech2face.generators.facevid2vid import system as facevid2vid
 from speech2face.generators.facevid2vid.extractor import load_extractor as facevid2vid_extractor
 from speech2face.generators.facevid2vid.generator import FaceVid2Vid
@@ -50,6 +53,7 @@ _FAMILIES = {
             create=FaceVid2Vid.from_weights,
             extractor=facevid2vid_extractor,
         ),
+        Family(system=dagan.SYSTEM, create=Dagan.from_weights, extractor=dagan_extractor),
         Family(system=fomm.SYSTEM, create=Fomm.from_weights, extractor=fomm_extractor),
         Family(
             system=x2face.SYSTEM, create=X2FaceGenerator.from_weights, extractor=x2face_extractor

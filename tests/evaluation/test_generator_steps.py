@@ -17,6 +17,8 @@ STEPS_OF = {
     "tiny": STEPS,
     "tiny-original": tuple(step for step in STEPS if step != "spade"),
     "fomm-tiny": fomm.STEPS,
+    "dagan-tiny": fomm.STEPS,
+    "dagan-tiny-spade": fomm.STEPS,
     "x2face-tiny": x2face.STEPS,
 }
 

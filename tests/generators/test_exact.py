@@ -16,7 +16,6 @@ from speech2face.generators.facevid2vid.network import (
     FaceVid2VidGenerator,
     HeadPoseEstimator,
 )
-from speech2face.generators.facevid2vid.spade import SpadeDecoder
 from speech2face.models.blocks import UpBlock
 from speech2face.models.exact.folding import fold_norms
 from speech2face.models.exact.fourier import FourierConvolution
@@ -25,6 +24,7 @@ from speech2face.models.exact.phases import PhaseConvolution, PhaseUpBlock
 from speech2face.models.exact.replacing import winograd_places
 from speech2face.models.exact.winograd import WinogradConvolution
 from speech2face.models.keypoints import sparse_motions, warped_copies
+from speech2face.models.spade import SpadeDecoder
 
 
 @pytest.fixture(autouse=True)

@@ -19,10 +19,10 @@ from speech2face.generators.facevid2vid.network import (
     KeypointDetector,
     pose_keypoints,
 )
-from speech2face.generators.facevid2vid.spade import SpadeDecoder
 from speech2face.models.blocks import AntiAliasDownsample
 from speech2face.models.keypoints import relative_keypoints
 from speech2face.models.sampling import coordinate_grid, heatmaps, sample, soft_argmax
+from speech2face.models.spade import SpadeDecoder
 
 TINY = PRESETS["tiny"]
 

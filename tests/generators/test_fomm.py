@@ -126,7 +126,7 @@ def stages(golden: dict[str, Tensor], network: OcclusionAwareGenerator) -> dict[
     dense, small = network.dense_motion_network, encoded.small
     motions = dense.motions(source, driving, small.shape[2:])
     copies = warped_copies(small, motions, align_corners=corners)
-    motion = network.motion(encoded, source, driving)
+    motion = network.motion(encoded.small, source, driving)
     return {
         "sparse_deformed_sub": copies[..., ::8, ::8],
         "mask": motion.mask[..., ::4, ::4],
@@ -178,7 +178,7 @@ def test_equal_keypoints_move_nothing_and_a_batch_is_its_frames() -> None:
         network.render(encoded, source, Keypoints(*(part[i : i + 1] for part in driving)))
         for i in range(3)
     ]
-    still = network.motion(encoded, source, source)
+    still = network.motion(encoded.small, source, source)
 
     near(together, torch.cat(singly), 1e-5)
     near(still.deformation[0], coordinate_grid(still.deformation.shape[1:3], image), 1e-5)

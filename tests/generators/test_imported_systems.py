@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from clips import ffmpeg
-from public_checkpoints import fomm, x2face, zhang
+from public_checkpoints import dagan, dagan_depth, fomm, x2face, zhang
 
 from speech2face.__main__ import main
 from speech2face.checkpoints import library
@@ -44,6 +44,7 @@ class Published:
 
 SYSTEMS = (
     Published("fomm", "vox-cpk.pth.tar", fomm, 30),
+    Published("dagan", "DaGAN_vox_adv_256.pth.tar", dagan, 30),
     Published("x2face", "x2face_model.pth", x2face, 12),
 )
 IDS = [system.kind for system in SYSTEMS]
@@ -87,7 +88,8 @@ def test_a_file_is_known_by_its_content_and_keeps_every_tensor(system: Published
     states = {converted.system.aliases.get(name): state for name, state in saved.items()}
     for name in converted.system.networks:
         for key, value in states[name].items():
-            assert torch.equal(converted.tensors[f"{name}.{key}"], value), key
+            plain = key.removeprefix("module.")
+            assert torch.equal(converted.tensors[f"{name}.{plain}"], value), key
     left = [line for line in converted.report if line.startswith("left aside")]
     assert len(left) == len(set(saved) - set(converted.system.aliases))
 
@@ -108,7 +110,9 @@ def test_a_file_that_is_not_whole_is_refused_by_name(system: Published, folder: 
             registry.convert([path])
         assert "\n" not in str(caught.value)
 
-    refused(lambda all_of_it: all_of_it[theirs].pop(key), f"lacks 1 of .*{key}")
+    refused(
+        lambda all_of_it: all_of_it[theirs].pop(key), f"lacks 1 of .*{key.removeprefix('module.')}"
+    )
     refused(lambda all_of_it: all_of_it[theirs].update({key: torch.zeros(2, 2)}), "has the shape")
     path.write_bytes(path.read_bytes()[:900])
     with pytest.raises(WeightsError, match="fetch it again"):
@@ -214,3 +218,19 @@ def test_half_a_container_is_held_against_the_system_it_resembles(folder: Path):
 
         with pytest.raises(WeightsError, match=f"holds no kp_detector .*of {kind}"):
             registry.convert([path])
+
+
+def test_the_files_of_dagans_depth_network_are_named_where_they_lack(folder: Path):
+    path = dagan(folder.parent / "DaGAN_vox_adv_256.pth.tar", "tiny-spade")
+    saved = torch.load(path, weights_only=True)
+    torch.save({name: saved[name] for name in ("generator", "kp_detector")}, path)
+
+    with pytest.raises(WeightsError, match=r"no depth_encoder and no depth_decoder.*encoder.pth"):
+        registry.convert([path])
+    whole = registry.convert([path, *dagan_depth(folder.parent)])
+
+    assert whole.preset == "tiny-spade"
+    assert whole.config["networks"] == [
+        "depth_decoder", "depth_encoder", "generator", "kp_detector"
+    ]  # fmt: skip
+    assert any("height" in line for line in whole.report)

@@ -12,6 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from speech2face.generators.dagan.config import PRESETS as DAGAN
+from speech2face.generators.dagan.config import DaganConfig
+from speech2face.generators.dagan.network import SpadeDepthAwareGenerator
+from speech2face.generators.dagan.system import generator_of
 from speech2face.generators.facevid2vid.config import PRESETS as FACEVID2VID
 from speech2face.generators.facevid2vid.config import FaceVid2VidConfig
 from speech2face.generators.facevid2vid.exact import exact as facevid2vid_exact
@@ -44,7 +48,8 @@ class Subject:
     """One network with a source, and frames to draw of it."""
 
     network: Any
-    image: Tensor
+    image: tuple[Tensor, ...]
+    """What `encode` takes of the source."""
     source: tuple[Any, ...]
     """What `render` needs of the source beside what `encode` gives."""
     driving: Sequence[Any]
@@ -59,13 +64,13 @@ class Subject:
         """Draw frame by frame, encoding the source anew for each, as the public code does."""
         network = self.network
         return torch.cat(
-            [network.render(network.encode(self.image), *self.source, one) for one in self.driving]
+            [network.render(network.encode(*self.image), *self.source, one) for one in self.driving]
         )
 
     def drawing(self, steps: tuple[str, ...]) -> Callable[[], Tensor]:
         """Take steps, encode the source, and return what draws all frames at once."""
         network = self.accelerate(self.network, steps) if steps else self.network
-        encoded = network.encode(self.image)
+        encoded = network.encode(*self.image)
         return lambda: network.render(encoded, *self.source, self.together).float()
 
 
@@ -86,7 +91,7 @@ def _facevid2vid(config: FaceVid2VidConfig, device: torch.device, frames: int) -
     exact = facevid2vid_exact
     steps = exact.GPU_STEPS if device.type == "cuda" else exact.STEPS
     return Subject(
-        network=network.to(device), image=torch.rand(1, 3, config.size, config.size).to(device),
+        network=network.to(device), image=(torch.rand(1, 3, config.size, config.size).to(device),),
         source=(source[:1],), driving=driving.split(1), together=driving,
         steps=tuple(step for step in steps if config.decoder == "spade" or step != "spade"),
         accelerate=exact.accelerate,
@@ -98,7 +103,7 @@ def _fomm(config: FommConfig, device: torch.device, frames: int) -> Subject:
     _liven(network)
     source, driving = (_keypoints(config, count, device) for count in (1, frames))
     return Subject(
-        network=network.to(device), image=torch.rand(1, 3, config.size, config.size).to(device),
+        network=network.to(device), image=(torch.rand(1, 3, config.size, config.size).to(device),),
         source=(source,), together=driving,
         driving=[Keypoints(*one) for one in zip(*(part.split(1) for part in driving), strict=True)],
         steps=fomm_exact.GPU_STEPS if device.type == "cuda" else fomm_exact.STEPS,
@@ -110,6 +115,22 @@ def _keypoints(config: FommConfig, count: int, device: torch.device) -> Keypoint
     value = 1.2 * torch.rand(count, config.keypoints, 2) - 0.6
     jacobian = torch.eye(2) + 0.2 * torch.randn(count, config.keypoints, 2, 2)
     return Keypoints(value.to(device), jacobian.to(device))
+
+
+def _dagan(config: DaganConfig, device: torch.device, frames: int) -> Subject:
+    network = generator_of(config).eval()
+    _liven(network)
+    if isinstance(network, SpadeDepthAwareGenerator):
+        network.decoder.conv_img.weight.data.mul_(0.2)  # the picture would be saturated otherwise
+    network.AttnModule.gamma.data.fill_(0.5)
+    source, driving = (_keypoints(config, count, device) for count in (1, frames))
+    image, depth = torch.rand(1, 4, config.size, config.size).to(device).split([3, 1], 1)
+    return Subject(
+        network=network.to(device), image=(image, depth), source=(source,), together=driving,
+        driving=[Keypoints(*one) for one in zip(*(part.split(1) for part in driving), strict=True)],
+        steps=fomm_exact.GPU_STEPS if device.type == "cuda" else fomm_exact.STEPS,
+        accelerate=fomm_exact.accelerate,
+    )  # fmt: skip
 
 
 def _x2face(config: X2FaceConfig, device: torch.device, frames: int) -> Subject:
@@ -124,7 +145,7 @@ def _x2face(config: X2FaceConfig, device: torch.device, frames: int) -> Subject:
     coarse = torch.rand(1, 3, config.size // 8, config.size // 8)
     image = functional.interpolate(coarse, scale_factor=8, mode="bilinear")
     return Subject(
-        network=network.to(device), image=image.to(device),
+        network=network.to(device), image=(image.to(device),),
         source=(), driving=codes.split(1), together=codes,
         steps=x2face_exact.GPU_STEPS if device.type == "cuda" else x2face_exact.STEPS,
         accelerate=x2face_exact.accelerate,
@@ -146,6 +167,7 @@ def _liven(network: nn.Module) -> None:
 
 PRESETS: Mapping[str, Callable[[torch.device, int], Subject]] = {
     **{name: partial(_facevid2vid, config) for name, config in FACEVID2VID.items()},
+    **{f"dagan-{name}": partial(_dagan, config) for name, config in DAGAN.items()},
     **{f"fomm-{name}": partial(_fomm, config) for name, config in FOMM.items()},
     **{f"x2face-{name}": partial(_x2face, config) for name, config in X2FACE.items()},
 }

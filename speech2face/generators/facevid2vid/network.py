@@ -17,9 +17,9 @@ from speech2face.generators.facevid2vid.config import PRESETS, FaceVid2VidConfig
 from speech2face.generators.facevid2vid.dense_motion import DenseMotionNetwork, Motion
 from speech2face.generators.facevid2vid.head_pose import HeadPose, HeadPoseEstimator, pose_keypoints
 from speech2face.generators.facevid2vid.keypoints import KeypointDetector
-from speech2face.generators.facevid2vid.spade import SpadeDecoder
 from speech2face.models.blocks import DownBlock, ResBlock, SameBlock, UpBlock
 from speech2face.models.sampling import sample
+from speech2face.models.spade import SpadeDecoder
 
 __all__ = [
     "PRESETS",

@@ -1,17 +1,19 @@
-"""Make a FOMM generator faster without changing what it draws.
+"""Make a generator of the first-order family faster without changing what it draws.
 
 The result is for inference only: its weights have other names and are never stored.
 """
 
 from copy import deepcopy
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
-from speech2face.generators.fomm.network import OcclusionAwareGenerator
+from speech2face.generators.fomm.network import DrawingNetwork, WarpingNetwork
 from speech2face.models.blocks import UpBlock
 from speech2face.models.exact.folding import fold_norms
 from speech2face.models.exact.narrow import BlockConvolution, TapsConvolution
 from speech2face.models.exact.phases import PhaseUpBlock
 from speech2face.models.exact.replacing import lay_out, replace_all, to_winograd
+
+Network = TypeVar("Network", bound=WarpingNetwork)
 
 Step = Literal["fold", "phases", "narrow", "winograd", "channels-last"]
 STEPS: tuple[Step, ...] = get_args(Step)
@@ -20,9 +22,7 @@ GPU_STEPS: tuple[Step, ...] = ("fold", "phases", "channels-last")
 """Those that are not made for processors."""
 
 
-def accelerate(
-    generator: OcclusionAwareGenerator, steps: tuple[Step, ...] = STEPS
-) -> OcclusionAwareGenerator:
+def accelerate(generator: Network, steps: tuple[Step, ...] = STEPS) -> Network:
     """Copy a generator and take steps; the copy draws the same in less time.
 
     Args:
@@ -37,7 +37,8 @@ def accelerate(
     if "narrow" in steps:
         motion = network.dense_motion_network
         motion.add_module("occlusion", TapsConvolution(motion.occlusion))
-        network.add_module("final", BlockConvolution(network.final))
+        if isinstance(network, DrawingNetwork):
+            network.add_module("final", BlockConvolution(network.final))
     if "winograd" in steps:
         hourglass = network.dense_motion_network.hourglass
         to_winograd(network, hourglass, generator.config.size // 4)

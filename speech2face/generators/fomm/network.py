@@ -91,28 +91,85 @@ class Encoded(NamedTuple):
     small: Float[Tensor, "b 3 h4 w4"]
 
 
-class OcclusionAwareGenerator(nn.Module):
-    """Draw a face as its keypoints say."""
+class WarpingNetwork(nn.Module):
+    """Encode a source, find where it moves, warp it: all that precedes drawing."""
 
     def __init__(self, config: FommConfig) -> None:
         """Build the network with random weights."""
         super().__init__()
         self.config = config
         full, half, quarter = config.widths
-        blocks = range(config.residual_blocks)
         self.first = SameBlock(3, full, 7)
         self.down_blocks = nn.ModuleList([DownBlock(full, half), DownBlock(half, quarter)])
         self.dense_motion_network = DenseMotionNetwork(config)
-        self.bottleneck = nn.Sequential(OrderedDict((f"r{i}", ResBlock(quarter)) for i in blocks))
-        self.up_blocks = nn.ModuleList([UpBlock(quarter, half), UpBlock(half, full)])
-        self.final = nn.Conv2d(full, 3, 7, padding=3)
 
-    def encode(self, image: Float[Tensor, "b 3 size size"]) -> Encoded:
+    def encode_picture(self, image: Float[Tensor, "b 3 size size"]) -> Encoded:
         """Compute what depends on source pictures (RGB in [0, 1]) alone."""
         x = self.first(image)
         for block in self.down_blocks:
             x = block(x)
         return Encoded(x, self.dense_motion_network.down(image))
+
+    def motion(
+        self, small: Float[Tensor, "one_or_b 3 h w"], source: Keypoints, driving: Keypoints
+    ) -> Motion:
+        """Find the dense motion of frames.
+
+        Args:
+            small: The source at a quarter of its size, as it was encoded.
+            source: Its keypoints.
+            driving: The keypoints of each frame.
+        """
+        frames = len(driving.value)
+        small = small.expand(frames, -1, -1, -1)
+        return self.dense_motion_network(small, source.expand(frames), driving)
+
+    def warp(
+        self, features: Float[Tensor, "one_or_b c h w"], motion: Motion
+    ) -> Float[Tensor, "b c h w"]:
+        """Warp the features and dim what the source did not show."""
+        features = features.expand(len(motion.deformation), -1, -1, -1)
+        warped = sample(features, motion.deformation, align_corners=self.config.align_corners)
+        return warped * motion.occlusion
+
+    def deformed(
+        self, image: Float[Tensor, "one_or_b 3 h w"], motion: Motion
+    ) -> Float[Tensor, "b 3 h w"]:
+        """Warp the picture itself, by the deformation brought to its size."""
+        flow = functional.interpolate(
+            motion.deformation.movedim(3, 1), image.shape[2:], mode="bilinear"
+        ).movedim(1, 3)
+        return sample(
+            image.expand(len(flow), -1, -1, -1), flow, align_corners=self.config.align_corners
+        )
+
+
+class DrawingNetwork(WarpingNetwork):
+    """Also draw what was warped, by residual blocks."""
+
+    def __init__(self, config: FommConfig) -> None:
+        """Build the network with random weights."""
+        super().__init__(config)
+        full, half, quarter = config.widths
+        blocks = range(config.residual_blocks)
+        self.bottleneck = nn.Sequential(OrderedDict((f"r{i}", ResBlock(quarter)) for i in blocks))
+        self.up_blocks = nn.ModuleList([UpBlock(quarter, half), UpBlock(half, full)])
+        self.final = nn.Conv2d(full, 3, 7, padding=3)
+
+    def decode(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 h4 w4"]:
+        """Draw the picture."""
+        x = self.bottleneck(features)
+        for block in self.up_blocks:
+            x = block(x)
+        return torch.sigmoid(self.final(x))
+
+
+class OcclusionAwareGenerator(DrawingNetwork):
+    """Draw a face as its keypoints say."""
+
+    def encode(self, image: Float[Tensor, "b 3 size size"]) -> Encoded:
+        """Compute what depends on source pictures (RGB in [0, 1]) alone."""
+        return self.encode_picture(image)
 
     def render(
         self, encoded: Encoded, source: Keypoints, driving: Keypoints
@@ -127,40 +184,8 @@ class OcclusionAwareGenerator(nn.Module):
         Returns:
             RGB in [0, 1].
         """
-        motion = self.motion(encoded, source, driving)
+        motion = self.motion(encoded.small, source, driving)
         return self.decode(self.warp(encoded.features, motion))
-
-    def motion(self, encoded: Encoded, source: Keypoints, driving: Keypoints) -> Motion:
-        """Find the dense motion of frames."""
-        frames = len(driving.value)
-        small = encoded.small.expand(frames, -1, -1, -1)
-        return self.dense_motion_network(small, source.expand(frames), driving)
-
-    def warp(
-        self, features: Float[Tensor, "one_or_b c h w"], motion: Motion
-    ) -> Float[Tensor, "b c h w"]:
-        """Warp the features and dim what the source did not show."""
-        features = features.expand(len(motion.deformation), -1, -1, -1)
-        warped = sample(features, motion.deformation, align_corners=self.config.align_corners)
-        return warped * motion.occlusion
-
-    def decode(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 h4 w4"]:
-        """Draw the picture."""
-        x = self.bottleneck(features)
-        for block in self.up_blocks:
-            x = block(x)
-        return torch.sigmoid(self.final(x))
-
-    def deformed(
-        self, image: Float[Tensor, "one_or_b 3 h w"], motion: Motion
-    ) -> Float[Tensor, "b 3 h w"]:
-        """Warp the picture itself, by the deformation brought to its size."""
-        flow = functional.interpolate(
-            motion.deformation.movedim(3, 1), image.shape[2:], mode="bilinear"
-        ).movedim(1, 3)
-        return sample(
-            image.expand(len(flow), -1, -1, -1), flow, align_corners=self.config.align_corners
-        )
 
     def forward(
         self, image: Float[Tensor, "b 3 size size"], source: Keypoints, driving: Keypoints

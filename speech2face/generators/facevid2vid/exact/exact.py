@@ -10,13 +10,13 @@ from typing import Literal, get_args
 from speech2face.generators.facevid2vid.exact.cheap_motion import CheapDenseMotion
 from speech2face.generators.facevid2vid.exact.merged_spade import MergedSpadeDecoder
 from speech2face.generators.facevid2vid.network import FaceVid2VidGenerator
-from speech2face.generators.facevid2vid.spade import SpadeDecoder
 from speech2face.models.blocks import UpBlock
 from speech2face.models.exact.folding import fold_norms
 from speech2face.models.exact.fourier import FourierConvolution
 from speech2face.models.exact.narrow import BlockConvolution, TapsConvolution
 from speech2face.models.exact.phases import PhaseUpBlock
 from speech2face.models.exact.replacing import lay_out, replace_all, to_winograd
+from speech2face.models.spade import SpadeDecoder
 
 Step = Literal[
     "fold", "phases", "spade", "motion", "fourier", "narrow", "winograd", "channels-last"

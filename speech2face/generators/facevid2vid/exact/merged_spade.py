@@ -12,9 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech2face.generators.facevid2vid.spade import SLOPE, Spade, SpadeBlock, SpadeDecoder
 from speech2face.models.blocks import enlarge
 from speech2face.models.exact.phases import PhaseConvolution
+from speech2face.models.spade import SLOPE, Spade, SpadeBlock, SpadeDecoder
 
 _EPS = 1e-5
 """Of the normalization."""
