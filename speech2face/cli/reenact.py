@@ -11,7 +11,13 @@ from speech2face.cli.terminal.progress import reporter
 from speech2face.cli.terminal.say import say_path
 from speech2face.jobs.reenact.settings import ReenactSettings
 
-_Driving = Annotated[Path, typer.Argument(help="A video of a face that moves.", metavar="DRIVING")]
+_Driving = Annotated[
+    Path,
+    typer.Argument(
+        help="A video of a face that moves; a picture of one; or what landmarks or latents wrote.",
+        metavar="DRIVING",
+    ),
+]
 _Audio = Annotated[
     Path | None,
     typer.Option(
@@ -39,6 +45,8 @@ def reenact(
     frame that does is found.
 
     speech2face reenact me.jpg actor.mp4 -o me.mp4
+
+    The face of a picture is put on and kept; with --audio it speaks meanwhile.
 
     speech2face reenact me.jpg actor.mp4 --audio talk.wav --regions head:0.7+eyes+brows -o me.mp4
     """

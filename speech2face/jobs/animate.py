@@ -273,7 +273,8 @@ class Speech2Face:
 
         Args:
             portrait: A picture with a face: a file, bytes or a stream.
-            driving: A video of a face, likewise.
+            driving: A video of a face, likewise; a picture of one, whose expression is put on; or a
+                file of landmarks or latents.
             output: Where to write the video; None: only hand out the frames.
             audio: Moves the lips and is heard, instead of the driver's lips and sound.
             settings: What moves, and how.

@@ -14,6 +14,8 @@ from speech2face.face.view import View
 from speech2face.geometry import rotation_angles
 from speech2face.motion.follow import motion_of
 from speech2face.motion.motion import Motion
+from speech2face.signals import smoothstep
+from speech2face.timing import MOTION_FPS
 
 _AT_ONCE = 500
 """Frames followed at once: memory stays small."""
@@ -25,6 +27,8 @@ _LIDS = (("eyeBlink_R", landmarks.LIDS[0]), ("eyeBlink_L", landmarks.LIDS[1]))
 _FURTHEST = np.array([0.6, 0.6, 0.2])
 """Motion of the head to the right and down (eye distances) and of its size (logarithm) that is
 neared and never passed: a picture's hair and background go along so far."""
+_REACHED = Fraction(3, 5)
+"""Seconds in which the expression of a picture is reached."""
 _SHUT = 0.2
 """Share of its opening at which an eye is read as shut: lashes are seen as an edge of their own."""
 
@@ -99,6 +103,40 @@ def transferred(
     return Motion.of(
         weights, gaze=_steady(gaze, fps, _FACE_SECONDS), pose=_steady(pose, fps, _HEAD_SECONDS),
         shift=_FURTHEST * np.tanh(shift / _FURTHEST), fps=fps,
+    )  # fmt: skip
+
+
+def worn(mesh: Float[np.ndarray, "478 3"], view: View) -> Motion:
+    """Return the motion, of one frame, that gives a view the expression and pose of another face.
+
+    Nothing is known of that face but one picture. So both are read against the rig's neutral face:
+    what is the person's own in either is taken for expression, but no more than they differ in it.
+
+    Args:
+        mesh: The other face, in pixels of its picture.
+        view: Who shall look like that.
+    """
+    own_mesh = view.face.mesh
+    heads = fit_head(mesh), fit_head(own_mesh)
+    other, own = (
+        motion_of(
+            one[None], view, MOTION_FPS,
+            reference=head.to_image(shipped_rig().neutral).astype(np.float32),
+        )
+        for one, head in zip((mesh, own_mesh), heads, strict=True)
+    )  # fmt: skip
+    pose = rotation_angles((heads[0].rotation @ heads[1].rotation.T)[None])
+    return Motion.of(
+        other.weights - own.weights, gaze=other.gaze - own.gaze, pose=pose, fps=MOTION_FPS
+    )
+
+
+def reached(motion: Motion, frames: int, fps: Fraction) -> Motion:
+    """Return the way from rest to a motion of one frame, which is kept from there on."""
+    share = smoothstep(np.arange(1, frames + 1) / float(_REACHED * fps))[:, None]
+    return Motion.of(
+        share * motion.weights, gaze=share * motion.gaze, pose=share * motion.pose,
+        shift=share * motion.shift, fps=fps,
     )  # fmt: skip
 
 

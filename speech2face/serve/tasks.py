@@ -142,7 +142,7 @@ def seconds_of(job: Checked) -> Fraction:
     if isinstance(job, DubJob):
         return max(job.duration, job.video.info.duration)
     heard = Fraction(0) if job.audio is None else job.audio.duration
-    return max(heard, job.driving.info.duration)
+    return max(heard, job.driving.frames / job.driving.fps)
 
 
 def generators() -> list[str]:

@@ -47,6 +47,8 @@ _FILE = "stage file"
 
 Kind = TypeVar("Kind", LandmarkTrack, ControlTrack, LatentTrack, View)
 
+_ARCHIVE = b"PK\x03\x04"
+"""How an npz file begins."""
 _MOST_BYTES = 8 << 30
 """An archive that claims more than this, unpacked, is damaged or an attack: 100 h of latents."""
 
@@ -182,6 +184,20 @@ def load_track(given: Readable | Opened, kind: type[Kind]) -> Kind:
     else:
         values["fps"] = _fps(file, found)
     return kind(**values)
+
+
+def kind_of(given: Readable | Opened) -> type[Artifact] | None:
+    """Return what a stage file holds; None: it is none.
+
+    Raises:
+        InputError: It is a damaged one.
+    """  # noqa: DOC502 _read raises it
+    file = open_input(given, _FILE)
+    if file.read(0, len(_ARCHIVE)) != _ARCHIVE:
+        return None
+    name = str(_read(file, only="schema").get("schema", ""))
+    named = {f"speech2face/{schema.name}": kind for kind, schema in _SCHEMAS.items()}
+    return named.get(name)
 
 
 def check_origin(

@@ -2,14 +2,13 @@
 
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
 from speech2face.controls.head_room import HeadRoom
-from speech2face.errors import MediaError, NoFaceError
+from speech2face.errors import MediaError
 from speech2face.face.rig import shipped_rig
 from speech2face.face.view import View
 from speech2face.generators import registry
@@ -19,6 +18,7 @@ from speech2face.jobs.clip import Clip, Progress, Report
 from speech2face.jobs.pose_video import LIMITS
 from speech2face.jobs.preflight import check_video, read_portrait, require_space
 from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar
+from speech2face.jobs.reenact.leaders import Leader, VideoLeader, open_leader
 from speech2face.jobs.reenact.settings import ReenactSettings
 from speech2face.jobs.sound import open_audio
 from speech2face.media.inputs import Opened, Readable, open_input
@@ -26,20 +26,15 @@ from speech2face.media.sound.audio import open_sound
 from speech2face.media.sound.framed import FramedSound
 from speech2face.media.sound.sound import Sound
 from speech2face.media.video.encode import VideoWriter, require_encoders
-from speech2face.media.video.video import VideoReader
 from speech2face.motion.motion import Motion
 from speech2face.motion.regions import scaled, with_lips_of
 from speech2face.motion.solve import Solve
-from speech2face.motion.transfer import Driver, bridged, transferred
 from speech2face.regions import parse_regions
 from speech2face.signals import resample
 from speech2face.sources.part import exact, part_of
-from speech2face.sources.playing import Excerpt, play
-from speech2face.sources.tracks import FaceTrack, track_face
+from speech2face.sources.playing import play
 from speech2face.types import ControlTrack, Speech, cut
 
-_LEAST_SEEN = 0.5
-"""Share of the frames that must show the face."""
 _ROOM = HeadRoom(low=(-LIMITS[0], -LIMITS[1], -LIMITS[2]), high=LIMITS)
 """How far a head may be led: beyond it pictures tear."""
 _WEIGHTS = ("rig", "tracker")
@@ -52,7 +47,7 @@ class ReenactJob:
     portrait: Opened
     image: UInt8[np.ndarray, "height width 3"]
     """The portrait's picture, upright, sRGB."""
-    driving: VideoReader
+    driving: Leader
     audio: Sound | None
     """The sound that moves the lips; None: they are the driver's."""
     sound: Sound | None
@@ -84,85 +79,58 @@ def check_reenact(
         files = [audio, *settings.files]
         output, path = check_video(output, portrait, driving, files, overwrite=overwrite)
     seen = open_input(portrait, "portrait")
-    reader = VideoReader(driving)
+    leader = open_leader(driving, settings)
     require_encoders()
-    part = part_of(settings.start, settings.end, reader.fps, reader.frames)
-    shared = settings.shared(reader.fps)
+    part = part_of(settings.start, settings.end, leader.fps, leader.frames)
+    shared = settings.shared(leader.fps)
     heard = None if audio is None else open_audio(audio, shared)
-    sound = heard or _own_sound(reader)
+    sound = heard or _own_sound(leader)
     if output is not None:
-        require_space(output, heard.duration if heard else len(part) / reader.fps)
+        require_space(output, heard.duration if heard else len(part) / leader.fps)
     return ReenactJob(
-        portrait=seen, image=read_portrait(seen, shared), driving=reader, audio=heard,
+        portrait=seen, image=read_portrait(seen, shared), driving=leader, audio=heard,
         sound=sound, output=output, sidecar=path, overwrite=overwrite, settings=settings,
     )  # fmt: skip
 
 
-def _own_sound(reader: VideoReader) -> Sound | None:
-    """Return the sound of the driving video; None where it has none."""
+def _own_sound(leader: Leader) -> Sound | None:
+    """Return the sound of the driving video; None where it has none, or is no video."""
     try:
-        return open_sound(reader.source)
+        return open_sound(leader.source) if isinstance(leader, VideoLeader) else None
     except MediaError:
         return None
 
 
 def prepare_reenact(job: ReenactJob, avatar: Avatar, parts: Parts, report: Report) -> Clip:
-    """Follow the driving face and decide the motion; frames are drawn when they are asked for.
+    """Follow what leads and decide the motion; frames are drawn when they are asked for.
 
     Raises:
         NoFaceError: The driving video shows no face most of the time.
-    """  # noqa: DOC502 _track raises it
-    settings, reader = job.settings, job.driving
-    part = part_of(settings.start, settings.end, reader.fps, reader.frames)
-    video = Excerpt(reader=reader, part=part)
-    needed = len(part) if settings.preview is None else min(settings.preview, len(part))
-    track = _track(job, video, needed, parts, report)
-    driver = Driver(np.array(track.meshes[track.seen]))
-    anchor = driver.calmest()
-    if settings.anchor is not None:
-        frame = round(exact(settings.anchor - settings.start) * video.fps)
-        anchor = int(np.argmin(np.abs(np.flatnonzero(track.seen) - frame)))
-    motion = bridged(
-        transferred(driver, avatar.view, video.fps, anchor=anchor, absolute=settings.absolute),
-        track.seen,
-    )
+    """  # noqa: DOC502 the leader raises it
+    settings, driving = job.settings, job.driving
+    part = part_of(settings.start, settings.end, driving.fps, driving.frames)
+    part = part if settings.preview is None else part[: settings.preview]
+
+    def ended(done: int) -> None:
+        report(Progress(stage="track", done=done, total=len(part)))
+
+    motion = driving.motion(part, avatar.view, settings, parts.tracker, ended)
+    fps = motion.fps
     names, strengths = shipped_rig().names, parse_regions(settings.regions)
     speech: Speech | None = None
     if job.audio is not None:
-        played = play("bounce", len(track), video.fps, job.audio.duration)
+        played = play("bounce", len(motion), fps, job.audio.duration)
         rows = played.frames[: settings.preview]
         motion, speech = scaled(cut(motion, rows), names, strengths), job.audio.speech()
         said = _said(speech, avatar.view, parts, settings)
-        lips = resample(said.weights, said.fps, video.fps, len(rows))
-        motion = with_lips_of(motion, Motion.of(lips, fps=video.fps), names)
+        lips = resample(said.weights, said.fps, fps, len(rows))
+        motion = with_lips_of(motion, Motion.of(lips, fps=fps), names)
     else:
         motion = scaled(motion, names, strengths)
     if not settings.absolute:
         motion = replace(motion, pose=_ROOM.hold(motion.pose).astype(np.float32))
     report(Progress(stage="latents", done=1, total=1))
-    return avatar.moved(motion, speech, settings.shared(video.fps), report)
-
-
-def _track(job: ReenactJob, video: Excerpt, needed: int, parts: Parts, report: Report) -> FaceTrack:
-    """Follow the driving face.
-
-    Raises:
-        NoFaceError: It is not there most of the time.
-    """
-
-    def ended(done: int) -> None:
-        report(Progress(stage="track", done=done, total=needed))
-
-    frames = islice(video.since(0), needed)
-    track = track_face(frames, parts.tracker, job.settings.driving_face, ended)
-    if not track.seen.any() or track.seen.mean() < _LEAST_SEEN:
-        msg = (
-            f"only {int(track.seen.sum())} of {len(track)} frames of {video.reader.source} show "
-            "the driving face; expected a video of one head; choose another video, part or "
-            "--driving-face"
-        )
-        raise NoFaceError(msg)
-    return track
+    return avatar.moved(motion, speech, settings.shared(fps), report)
 
 
 def _said(speech: Speech, view: View, parts: Parts, settings: ReenactSettings) -> Motion:
