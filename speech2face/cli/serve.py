@@ -13,7 +13,7 @@ from speech2face.errors import InputError
 if TYPE_CHECKING:
     from speech2face.serve.server import Address
 
-_NEEDED = ("fastapi", "uvicorn", "python_multipart")
+_NEEDED = ("fastapi", "uvicorn", "python_multipart", "websockets")
 _LIMITS = "Limits"
 
 _Host = Annotated[str, typer.Option(help="Where to listen: 127.0.0.1 is this machine alone.")]
@@ -74,6 +74,7 @@ def serve(
             "'speech2face[serve]'"
         )
         raise InputError(msg)
+    typer.echo("speech2face: loading ...", err=True)
     from speech2face.serve.limits import Limits
     from speech2face.serve.server import address, usual_folder
     from speech2face.serve.server import serve as listen

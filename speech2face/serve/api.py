@@ -13,11 +13,13 @@ from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from speech2face import __version__
 from speech2face.configs import Setting
 from speech2face.controls.words import MOST_STRENGTH, STRONGEST
 from speech2face.emotions import EMOTIONS
+from speech2face.serve.live import speak
 from speech2face.serve.refusals import Refusal
 from speech2face.serve.service import Service
 from speech2face.serve.store import OPEN, RESULT, SIDECAR
@@ -42,6 +44,10 @@ def routes(service: Service) -> APIRouter:
         )  # fmt: skip
 
     _add_pictures(router, service)
+
+    @router.websocket("/live")
+    async def live(socket: WebSocket) -> None:
+        await speak(socket, service)
 
     @router.get("/about", summary="Limits of the service, and all settings of its tasks")
     async def about() -> Response:

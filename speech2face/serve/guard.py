@@ -59,10 +59,13 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        if scope["type"] == "websocket":
+            await self._let_in(headers, scope, receive, send)
+            return
         try:
             self._check_sender(headers)
             login = self._login(scope)
@@ -75,6 +78,16 @@ class Guard:
             await refusal.response()(scope, receive, _hardened(send))
             return
         await self._app(scope, counted, _hardened(send))
+
+    async def _let_in(self, headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a WebSocket through, or refuse it before it is one."""
+        try:
+            self._check_sender(headers)
+            self._check_token(headers)
+        except Refusal:
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        await self._app(scope, receive, send)
 
     def _check_sender(self, headers: Headers) -> None:
         """Check that the request comes from our page or from no page at all.

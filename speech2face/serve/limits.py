@@ -25,6 +25,8 @@ class Limits:
     """Jobs that are drawn at once; they share the processor."""
     uploads: int = 4
     """Requests with files that are read at once."""
+    sessions: int = 2
+    """Portraits that speak live at once."""
     listeners: int = 100
     """Event streams that are open at once."""
     keep_hours: float = 24.0

@@ -96,7 +96,7 @@ def serve(
         config = uvicorn.Config(
             app, access_log=False, log_level="warning", server_header=False, lifespan="on",
             timeout_graceful_shutdown=_GRACE_SECONDS, h11_max_incomplete_event_size=1 << 16,
-            ws="none", proxy_headers=False,
+            proxy_headers=False,
         )  # fmt: skip
         ready(where)
         uvicorn.Server(config).run(sockets=[listener])

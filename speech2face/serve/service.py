@@ -32,6 +32,7 @@ class Service:
         self._accepting = threading.Lock()
         self._reading = threading.BoundedSemaphore(limits.uploads)
         self._listening = threading.BoundedSemaphore(limits.listeners)
+        self._talking = threading.BoundedSemaphore(limits.sessions)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -52,6 +53,16 @@ class Service:
         """  # noqa: DOC502 _one_of raises it
         with _one_of(self._listening, "event streams are open"):
             yield
+
+    @contextmanager
+    def talking(self) -> Iterator[Speech2Face]:
+        """Let a live session begin, if there is room for it; yield what draws it.
+
+        Raises:
+            Refusal: Too many are held already.
+        """  # noqa: DOC502 _one_of raises it
+        with _one_of(self._talking, "live sessions are held"):
+            yield self._engine
 
     def require_room(self) -> None:
         """Check that one more job can be taken.

@@ -179,7 +179,7 @@ class Store:
         self._write("update jobs set state = ?, tries = tries - 1 where key = ?", WAITING, key)
 
     def end(self, key: str, error: Mapping[str, Any] | None, notes: tuple[str, ...] = ()) -> None:
-        """Say what became of a job; the client's files are removed."""
+        """Say what became of a job; all but its result is removed."""
         record = self.find(key)
         if record is None:
             return
@@ -188,8 +188,10 @@ class Store:
             FAILED if error else DONE, json.dumps(error) if error else None, json.dumps(notes),
             time.time(), key,
         )  # fmt: skip
-        for name in record.files.values():
-            self.place(key, name).unlink(missing_ok=True)
+        for path in self.place(key).iterdir():
+            if path.name in {RESULT, SIDECAR} and not error:
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def remove(self, key: str) -> None:
         """Remove a job with all of its files."""

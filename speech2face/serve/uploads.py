@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from PIL import Image, UnidentifiedImageError
@@ -102,21 +103,21 @@ def _save(
     form.names[role] = _harmless(last) or role
 
 
-def require_few_pixels(path: Path, limits: Limits) -> None:
+def require_few_pixels(picture: Path | bytes, limits: Limits) -> None:
     """Refuse a picture whose header promises more pixels than memory is kept for.
 
     Raises:
         Refusal: It does.
     """
     try:
-        with Image.open(path) as picture:
-            pixels = picture.width * picture.height
+        with Image.open(picture if isinstance(picture, Path) else BytesIO(picture)) as header:
+            pixels = header.width * header.height
     except Image.DecompressionBombError:
         pixels = float("inf")
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
         return  # the reader of pictures knows more of them, and says what is wrong
     if pixels > limits.megapixels * 1_000_000:
-        msg = f"the {path.name} has more than {limits.megapixels} megapixels; make it smaller"
+        msg = f"the portrait has more than {limits.megapixels} megapixels; make it smaller"
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, msg)
 
 
