@@ -37,18 +37,23 @@ class Upright:
         self._size = size
         self._kind: tuple[object, ...] | None = None
         self._graph: Graph | None = None
+        self._rotation: int | None = None  # of the last frame, in degrees
+        self._turn: tuple[_Filter, ...] = ()
 
     def __call__(self, frame: VideoFrame) -> UInt8[np.ndarray, "height width 3"]:
         """Convert one frame."""
-        turn = _turn(frame)
+        if frame.rotation != self._rotation:
+            # A frame whose side data were looked at is in a cycle with them: it would be held
+            # until Python looks for cycles, and a gigabyte of frames with it.
+            self._rotation, self._turn = frame.rotation, _turn(frame)
         transfer = int(frame.color_trc)
         transfer = transfer if transfer in TRANSFERS else 0
         kind = (
             frame.width, frame.height, frame.format.name, int(frame.colorspace),
-            int(frame.color_range), turn, transfer, frame.interlaced_frame,
+            int(frame.color_range), self._turn, transfer, frame.interlaced_frame,
         )  # fmt: skip
         if self._graph is None or kind != self._kind:
-            self._graph, self._kind = self._built(frame, turn, deep=transfer > 0), kind
+            self._graph, self._kind = self._built(frame, self._turn, deep=transfer > 0), kind
         self._graph.vpush(frame)
         image = np.ascontiguousarray(self._graph.vpull().to_ndarray())
         return to_sdr(image, transfer) if transfer else image

@@ -1,8 +1,12 @@
+"""Videos in: rates, rotation, odd files."""
+
+import gc
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from clips import click, ffmpeg, video
 
 from speech2face.errors import InputError, MediaError
@@ -139,3 +143,17 @@ def test_reading_may_stop_early(tmp_path: Path) -> None:
     frames.close()  # ends ffmpeg, which has most of the video before it
 
     assert first.shape == (480, 640, 3)
+
+
+def test_frames_that_were_read_are_let_go_of_at_once(tmp_path: Path) -> None:
+    """Python looks for cycles seldom: a gigabyte of frames would wait for it."""
+    reader = VideoReader(video(tmp_path / "card.mp4"))
+    gc.collect()
+    gc.disable()
+    try:
+        assert len(list(reader)) == 30
+        left = sum(isinstance(one, VideoFrame) for one in gc.get_objects())
+    finally:
+        gc.enable()
+
+    assert left <= 2
