@@ -4,6 +4,7 @@ One process has a store at a time; several threads of it may use it.
 """
 
 import json
+import os
 import re
 import secrets
 import shutil
@@ -160,9 +161,10 @@ class Store:
     def size(self) -> int:
         """Return how many bytes the files take."""
         total = 0
-        for path in self._files.rglob("*"):
-            with suppress(OSError):  # removed meanwhile
-                total += path.stat().st_size
+        for folder, _, names in os.walk(self._files):  # passes over what is removed meanwhile
+            for name in names:
+                with suppress(OSError):
+                    total += Path(folder, name).stat().st_size
         return total
 
     def take(self) -> Record | None:
@@ -188,10 +190,9 @@ class Store:
             FAILED if error else DONE, json.dumps(error) if error else None, json.dumps(notes),
             time.time(), key,
         )  # fmt: skip
-        for path in self.place(key).iterdir():
-            if path.name in {RESULT, SIDECAR} and not error:
-                continue
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        for path in self.place(key).glob("*"):
+            if error or path.name not in {RESULT, SIDECAR}:
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def remove(self, key: str) -> None:
         """Remove a job with all of its files."""
