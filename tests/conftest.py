@@ -125,8 +125,8 @@ def engine() -> Speech2Face:
     class Engine(Speech2Face):
         known: ClassVar[dict[int, Remembering]] = {}
 
-        def parts(self, settings: Settings) -> Parts:
-            loaded = super().parts(settings)
+        def parts(self, settings: Settings, *, driven: bool = True) -> Parts:
+            loaded = super().parts(settings, driven=driven)
             generator = self.known.setdefault(id(loaded.generator), Remembering(loaded.generator))
             return replace(loaded, generator=generator)
 

@@ -9,7 +9,7 @@ from speech2face.cli import options
 from speech2face.cli.settings_options import with_settings
 from speech2face.cli.terminal.progress import reporter
 from speech2face.cli.terminal.say import say_path
-from speech2face.jobs.reenact.settings import ReenactSettings
+from speech2face.jobs.reenact.settings import OWN, ReenactSettings
 
 _Driving = Annotated[
     Path,
@@ -49,6 +49,8 @@ def reenact(
     The face of a picture is put on and kept; with --audio it speaks meanwhile.
 
     speech2face reenact me.jpg actor.mp4 --audio talk.wav --regions head:0.7+eyes+brows -o me.mp4
+
+    speech2face reenact me.jpg actor.mp4 --generator fomm:vox --motion own -o me.mp4
     """
     from speech2face import devices
     from speech2face.cli.learning.calibrate import calibrate_at_first_use
@@ -59,7 +61,8 @@ def reenact(
     job = check_reenact(
         portrait, driving, output or Path(), settings, audio=audio, overwrite=overwrite
     )
-    calibrate_at_first_use(settings.generator, place, progress)
+    if settings.motion != OWN:
+        calibrate_at_first_use(settings.generator, place, progress)
     engine = Speech2Face.from_pretrained(str(place))
     typer.echo(f"speech2face: {settings.generator} on {place}", err=True)
     with reporter(progress) as report:

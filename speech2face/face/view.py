@@ -59,9 +59,12 @@ def cut_view(
     image: UInt8[np.ndarray, "height width 3"], face: Face, size: int | None = None
 ) -> View:
     """Cut the square around a face; `size` as in `prepare_view`."""
-    to_crop, side = _square(face.mesh, size)
+    to_crop, side = square_around(face.mesh, size)
     return View(
-        image=image, face=face, crop=_cut(image, to_crop, side), to_crop=to_crop.astype(np.float32)
+        image=image,
+        face=face,
+        crop=cut_square(image, to_crop, side),
+        to_crop=to_crop.astype(np.float32),
     )
 
 
@@ -87,7 +90,9 @@ def cut_at(
             part, before[1], after[1], before[0], after[0], cv2.BORDER_REPLICATE
         )[:side, :side]
     else:
-        crop = _cut(part, to_crop + np.array([[0, 0, scale * left], [0, 0, scale * top]]), side)
+        crop = cut_square(
+            part, to_crop + np.array([[0, 0, scale * left], [0, 0, scale * top]]), side
+        )
     return View(image=image, face=face, crop=crop, to_crop=to_crop.astype(np.float32))
 
 
@@ -117,7 +122,7 @@ def moved_inside(portrait: View) -> View | None:
     corner = portrait.to_crop @ [*middle, 1] - share * (side - 1) / 2
     corner = np.round(corner) if share == 1 else corner
     to_shown = (portrait.to_crop - [[0, 0, corner[0]], [0, 0, corner[1]]]) / share
-    image = _cut(portrait.image, to_shown, side)
+    image = cut_square(portrait.image, to_shown, side)
     return View(
         image=image, crop=portrait.crop, face=_moved(portrait.face, to_shown),
         to_crop=np.array([[share, 0, corner[0]], [0, share, corner[1]]], np.float32),
@@ -131,10 +136,14 @@ def _moved(face: Face, to_shown: Float[np.ndarray, "2 3"]) -> Face:
     return Face(mesh=mesh, box=np.concatenate([flat.min(0), flat.max(0)]), score=face.score)
 
 
-def _square(
+def square_around(
     mesh: Float[np.ndarray, "478 3"], size: int | None
 ) -> tuple[Float[np.ndarray, "2 3"], int]:
-    """Place the crop.
+    """Place the crop around a face.
+
+    Args:
+        mesh: The face in pixels of the picture.
+        size: Side in pixels; None: as fine as the picture, `LARGEST_CROP` at most.
 
     Returns:
         The map from the picture's pixels to the crop's, and the crop's side in pixels.
@@ -183,7 +192,7 @@ def square_at(middle: Float[np.ndarray, " 2"], native: int, side: int) -> Float[
     return np.concatenate([scale * np.eye(2), shift[:, None]], 1)
 
 
-def _cut(
+def cut_square(
     image: UInt8[np.ndarray, "height width 3"], to_crop: Float[np.ndarray, "2 3"], side: int
 ) -> UInt8[np.ndarray, "side side 3"]:
     """Cut the square out; beyond the picture's edge its last pixels go on."""

@@ -161,6 +161,23 @@ def kind_of(weights: str) -> str:
     return str(read_config(library.find(weights).path)[1].get("kind"))
 
 
+def reads(name: str) -> bool:
+    """Return whether a generator has a motion extractor of its own, without loading it.
+
+    Raises:
+        InputError: No generator has that name.
+        WeightsError: Its weights have not been imported, or are damaged.
+    """  # noqa: DOC502 those below raise them
+    full = full_name(name)
+    return full not in _SHIPPED and _reads(library.find(imported_name(full)))
+
+
+def _reads(found: library.Weights) -> bool:
+    config = read_config(found.path)[1]
+    family = _FAMILIES.get(str(config.get("kind")))
+    return family is not None and family.system.reads(config.get("networks", ()))
+
+
 def needs_calibration(weights: str) -> bool:
     """Return whether weights have a motion extractor to which nothing has been fitted yet.
 
@@ -168,10 +185,7 @@ def needs_calibration(weights: str) -> bool:
         WeightsError: They have not been imported, or are damaged.
     """  # noqa: DOC502 those below raise it
     found = library.find(weights)
-    config = read_config(found.path)[1]
-    family = _FAMILIES.get(str(config.get("kind")))
-    reads = family is not None and family.system.reads(config.get("networks", ()))
-    return reads and not is_calibrated(found)
+    return _reads(found) and not is_calibrated(found)
 
 
 def convert(

@@ -30,7 +30,7 @@ from speech2face.jobs.ingredients import described
 from speech2face.jobs.preflight import Job, check, read_portrait
 from speech2face.jobs.provenance import SYNTHETIC_TAGS
 from speech2face.jobs.reenact.job import ReenactJob, check_reenact, run_reenact
-from speech2face.jobs.reenact.settings import ReenactSettings
+from speech2face.jobs.reenact.settings import OWN, ReenactSettings
 from speech2face.jobs.settings import Settings
 from speech2face.media.inputs import Opened, Readable
 from speech2face.media.sound.audio import read_speech
@@ -61,8 +61,12 @@ class Speech2Face:
         """  # noqa: DOC502 resolve raises it
         return cls(devices.resolve(device))
 
-    def parts(self, settings: Settings) -> Parts:
+    def parts(self, settings: Settings, *, driven: bool = True) -> Parts:
         """Return the networks that settings ask for; imported weights are calibrated at first use.
+
+        Args:
+            settings: Generator, tracker, weights.
+            driven: Whether motion will be turned into latents: only that needs the calibration.
 
         Raises:
             InputError: There is no such generator or tracker.
@@ -76,7 +80,8 @@ class Speech2Face:
             return self._loaded[key]
 
         with self._loading:
-            ensure_calibrated(name, device)
+            if driven:
+                ensure_calibrated(name, device)
             generator = kept(("generator", name), lambda: create(name, device))
             count = generator.spec.side_by_side
             return Parts(
@@ -114,9 +119,14 @@ class Speech2Face:
         return self._avatar(read_portrait(given, settings), settings, silent)
 
     def _avatar(
-        self, image: UInt8[np.ndarray, "height width 3"], settings: Settings, report: Report
+        self,
+        image: UInt8[np.ndarray, "height width 3"],
+        settings: Settings,
+        report: Report,
+        *,
+        driven: bool = True,
     ) -> Avatar:
-        parts = self.parts(settings)
+        parts = self.parts(settings, driven=driven)
         view = prepare_view(
             image, parts.tracker, size=settings.size, select=settings.face_select,
             force=settings.force,
@@ -295,8 +305,9 @@ class Speech2Face:
     def run_reenact(self, job: ReenactJob, progress: Report | None = None) -> Clip:
         """Move a portrait as a video does; the inputs have been checked."""
         shared, report = job.settings.shared(job.driving.fps), progress or silent
-        avatar = self._avatar(job.image, shared, report)
-        return run_reenact(job, avatar, self.parts(shared), report)
+        driven = job.settings.motion != OWN
+        avatar = self._avatar(job.image, shared, report, driven=driven)
+        return run_reenact(job, avatar, self.parts(shared, driven=driven), report)
 
     def prepare(self, job: Job, progress: Report | None = None) -> Clip:
         """Find the face, hear the speech and plan the motion: all that comes before the frames."""

@@ -18,7 +18,7 @@ from speech2face.errors import Speech2FaceWarning
 from speech2face.face.track import FaceTracker
 from speech2face.face.view import View
 from speech2face.generators.ahead import Drawers
-from speech2face.generators.base import Generator
+from speech2face.generators.base import Frame, Frames, Generator, Latents
 from speech2face.jobs.clip import Clip, Progress, Report, silent
 from speech2face.jobs.pose_video import follow_pose
 from speech2face.jobs.settings import Settings
@@ -174,10 +174,34 @@ class Avatar:
         parts = self._parts
         heard = speech if parts.generator.spec.hears else None
         levels = None if heard is None else loudness_of(heard, len(motion), motion.fps)
-        latents = LatentTrack(
-            values=parts.generator.drive(self._state, motion, levels),
-            space=parts.generator.spec.name, fps=motion.fps,
-        )  # fmt: skip
+        values = parts.generator.drive(self._state, motion, levels)
+        return self.drawn(values, motion.fps, settings, report)
+
+    def latents_like(self, frames: Frames, first: Frame) -> Latents:
+        """Return the latents of another face's motion, as the generator's own extractor reads it.
+
+        Args:
+            frames: Square crops of that face.
+            first: The one that is like this portrait.
+
+        Raises:
+            InputError: The generator has no extractor.
+        """  # noqa: DOC502 the generator raises it
+        return self._parts.generator.read(self._state, frames, first)
+
+    def drawn(
+        self, values: Latents, fps: Fraction, settings: Settings, report: Report = silent
+    ) -> Clip:
+        """Return the clip of latents that are known.
+
+        Args:
+            values: A row for each frame.
+            fps: Their rate, which is the clip's.
+            settings: How frames are shown and drawn; the generator stays the avatar's.
+            report: Called whenever frames have been drawn.
+        """
+        parts = self._parts
+        latents = LatentTrack(values=values, space=parts.generator.spec.name, fps=fps)
         return Clip(
             self.view, self._state, latents, parts.generator, parts.drawers, settings, report
         )

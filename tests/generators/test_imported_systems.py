@@ -20,6 +20,8 @@ from speech2face.face.track import FaceTracker
 from speech2face.face.view import View
 from speech2face.generators import registry
 from speech2face.generators.base import Generator
+from speech2face.jobs.animate import Speech2Face
+from speech2face.jobs.reenact.settings import ReenactSettings
 from speech2face.media.image import read_image
 from speech2face.media.sound.audio import read_speech
 from speech2face.motion.motion import Motion
@@ -193,12 +195,39 @@ def test_a_portrait_talks_and_follows_a_video(
     calibrate(f"{system.kind}:toy", extractor, [face], sound, plan=SHORT)
     assert main(["animate", str(portrait), str(speech), "-o", str(talk), *who]) == 0
     assert main(["reenact", str(portrait), str(driving), "-o", str(moved), *who]) == 0
+    assert probe(moved).frames == 4
+    own = ["--motion", "own", "-y"]
+    assert main(["reenact", str(portrait), str(driving), "-o", str(moved), *who, *own]) == 0
     assert main(["doctor"]) == 0
 
     told = json.loads(talk.with_suffix(".json").read_text())
     assert probe(talk).frames > 4
     assert probe(moved).frames == 4
     assert set(told["weights"]) >= {f"{system.kind}:toy", f"{system.kind}:toy.calibration"}
+
+
+def test_an_extractor_of_its_own_follows_the_driver_without_calibration(
+    portrait: Path, folder: Path, tmp_path: Path
+):
+    name = bring(SYSTEMS[0], folder)
+    engine, still, moving = Speech2Face.from_pretrained("cpu"), *(
+        tmp_path / f"{kind}.mp4" for kind in ("still", "moving")
+    )  # fmt: skip
+    for path, place in ((still, "20"), (moving, "20+100*t")):
+        picture = ["-loop", "1", "-i", str(portrait), "-t", "0.4", "-r", "10"]
+        ffmpeg(*picture, "-vf", f"crop=iw-80:ih:{place}:0,format=yuv420p", "-qp", "0", str(path))
+    settings = ReenactSettings(motion="own", generator=name, size=64, full=False)
+
+    calm, led = (
+        engine.reenact(portrait, path, settings=settings).latents.values for path in (still, moving)
+    )
+
+    np.testing.assert_allclose(calm, 0, atol=1e-4)
+    assert len(led) == 4
+    assert np.abs(led).max() > 1e-3
+    assert registry.needs_calibration("toy")
+    with pytest.raises(InputError, match="leave out --audio"):
+        engine.reenact(portrait, moving, audio=portrait, settings=settings)
 
 
 def test_either_way_of_sampling_can_be_told(folder: Path):

@@ -162,8 +162,18 @@ def test_a_video_without_a_face_is_refused(
         ({"start": 3.0, "end": 2.0}, "an end after the start"),
         ({"anchor": -1.0}, "anchored at -1"),
         ({"expression_scale": 3.0}, "0 to 2"),
+        ({"motion": "guessed"}, "choose one of tracked, own"),
+        ({"motion": "own", "regions": "lips"}, "leave out --regions"),
+        ({"motion": "own", "absolute": True}, "leave out --regions"),
     ],
 )
 def test_settings_are_checked_when_they_are_chosen(settings: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
         ReenactSettings(**settings)
+
+
+def test_our_own_generators_have_no_extractor(
+    engine: Speech2Face, portrait: Path, driving: Path
+) -> None:
+    with pytest.raises(InputError, match="warp has no motion extractor of its own"):
+        engine.reenact(portrait, driving, settings=ReenactSettings(motion="own"))

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from speech2face.controls.head_room import HeadRoom
-from speech2face.errors import MediaError
+from speech2face.errors import InputError, MediaError
 from speech2face.face.rig import shipped_rig
 from speech2face.face.view import View
 from speech2face.generators import registry
@@ -19,7 +19,8 @@ from speech2face.jobs.pose_video import LIMITS
 from speech2face.jobs.preflight import check_video, read_portrait, require_space
 from speech2face.jobs.provenance import SYNTHETIC_TAGS, sidecar
 from speech2face.jobs.reenact.leaders import Leader, VideoLeader, open_leader
-from speech2face.jobs.reenact.settings import ReenactSettings
+from speech2face.jobs.reenact.own import read_latents
+from speech2face.jobs.reenact.settings import OWN, ReenactSettings
 from speech2face.jobs.sound import open_audio
 from speech2face.media.inputs import Opened, Readable, open_input
 from speech2face.media.sound.audio import open_sound
@@ -80,6 +81,8 @@ def check_reenact(
         output, path = check_video(output, portrait, driving, files, overwrite=overwrite)
     seen = open_input(portrait, "portrait")
     leader = open_leader(driving, settings)
+    if settings.motion == OWN:
+        _require_own(settings.generator, leader, audio)
     require_encoders()
     part = part_of(settings.start, settings.end, leader.fps, leader.frames)
     shared = settings.shared(leader.fps)
@@ -91,6 +94,23 @@ def check_reenact(
         portrait=seen, image=read_portrait(seen, shared), driving=leader, audio=heard,
         sound=sound, output=output, sidecar=path, overwrite=overwrite, settings=settings,
     )  # fmt: skip
+
+
+def _require_own(generator: str, leader: Leader, audio: Readable | Sound | None) -> None:
+    """Make sure that a generator can read what leads by itself, and that nothing else is asked for.
+
+    Raises:
+        InputError: It cannot, no video leads, or a sound is to move the lips.
+    """
+    if not registry.reads(generator):
+        msg = f"{generator} has no motion extractor of its own; leave out --motion own"
+    elif not isinstance(leader, VideoLeader):
+        msg = f"--motion own reads videos, {leader.source} is none; leave it out"
+    elif audio is not None:
+        msg = "with --motion own the whole face is the driver's; leave out --audio, or --motion"
+    else:
+        return
+    raise InputError(msg)
 
 
 def _own_sound(leader: Leader) -> Sound | None:
@@ -114,6 +134,11 @@ def prepare_reenact(job: ReenactJob, avatar: Avatar, parts: Parts, report: Repor
     def ended(done: int) -> None:
         report(Progress(stage="track", done=done, total=len(part)))
 
+    if settings.motion == OWN and isinstance(driving, VideoLeader):
+        seen = driving.follow(part, settings, parts.tracker, ended)
+        values = read_latents(avatar.latents_like, seen)
+        report(Progress(stage="latents", done=1, total=1))
+        return avatar.drawn(values, driving.fps, settings.shared(driving.fps), report)
     motion = driving.motion(part, avatar.view, settings, parts.tracker, ended)
     fps = motion.fps
     names, strengths = shipped_rig().names, parse_regions(settings.regions)

@@ -16,6 +16,7 @@ from speech2face.face.rig import shipped_rig
 from speech2face.face.track import FaceTracker
 from speech2face.face.view import View
 from speech2face.generators.warp.latents import BESIDE_WEIGHTS, unpack
+from speech2face.jobs.reenact.own import Followed
 from speech2face.jobs.reenact.settings import ReenactSettings
 from speech2face.media.image import read_image
 from speech2face.media.inputs import Opened, Readable, open_input
@@ -136,17 +137,32 @@ class VideoLeader:
 
         Raises:
             NoFaceError: They are not there most of the time.
+        """  # noqa: DOC502 follow raises it
+        found = self.follow(part, settings, tracker, ended)
+        track, fps = found.track, found.video.fps
+        driver = Driver(np.array(track.meshes[track.seen]))
+        anchor = int(track.seen[: found.anchor].sum())
+        motion = transferred(driver, view, fps, anchor=anchor, absolute=settings.absolute)
+        return bridged(motion, track.seen)
+
+    def follow(
+        self, part: range, settings: ReenactSettings, tracker: FaceTracker, ended: Ended
+    ) -> Followed:
+        """Find the person in some frames, and the one in which they are like a portrait.
+
+        Raises:
+            NoFaceError: They are not there most of the time.
         """  # noqa: DOC502 _seen raises it
         video = Excerpt(reader=self.reader, part=part)
         frames = islice(video.since(0), len(part))
         track = self._seen(track_face(frames, tracker, settings.driving_face, ended))
-        driver = Driver(np.array(track.meshes[track.seen]))
-        anchor = driver.calmest()
-        if settings.anchor is not None:
+        seen = np.flatnonzero(track.seen)
+        if settings.anchor is None:
+            anchor = Driver(np.array(track.meshes[track.seen])).calmest()
+        else:
             frame = round(exact(settings.anchor - settings.start) * video.fps)
-            anchor = int(np.argmin(np.abs(np.flatnonzero(track.seen) - frame)))
-        motion = transferred(driver, view, video.fps, anchor=anchor, absolute=settings.absolute)
-        return bridged(motion, track.seen)
+            anchor = int(np.argmin(np.abs(seen - frame)))
+        return Followed(video=video, track=track, anchor=int(seen[anchor]))
 
     def _seen(self, track: FaceTrack) -> FaceTrack:
         if not track.seen.any() or track.seen.mean() < _LEAST_SEEN:

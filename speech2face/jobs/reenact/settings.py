@@ -15,6 +15,10 @@ DRIVER = "The driving video"
 """Title of these settings in a help text."""
 
 
+TRACKED, OWN = MOTIONS = ("tracked", "own")
+"""What can read the driver's motion: our tracker, or the generator's own extractor."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReenactSettings:
     """How a portrait is to move as a video does."""
@@ -29,6 +33,9 @@ class ReenactSettings:
     anchor: float | None = setting(DRIVER, default=None)
     """Second of the driving video at which its face is like the portrait; without it the calmest
     frame, with closed lips and open eyes, is found."""
+    motion: str = setting(DRIVER, default="tracked")
+    """What reads the driver's motion: tracked (our tracker, any generator, any region), or own: the
+    imported generator's own motion extractor, as its makers meant it."""
     start: float = setting(DRIVER, default=0.0)
     """Second of the driving video at which it begins."""
     end: float | None = setting(DRIVER, default=None)
@@ -64,7 +71,16 @@ class ReenactSettings:
         """
         require_types(self)
         self.shared(Fraction(25))
-        parse_regions(self.regions)
+        strengths = parse_regions(self.regions)
+        if self.motion not in MOTIONS:
+            msg = f"the motion {self.motion!r} is unknown; choose one of {', '.join(MOTIONS)}"
+            raise InputError(msg)
+        if self.motion == OWN and (self.absolute or set(strengths.values()) != {1.0}):
+            msg = (
+                "a generator's own motion is that of the whole face since the anchor; leave out "
+                "--regions and --absolute, or take --motion tracked"
+            )
+            raise InputError(msg)
         end = float("inf") if self.end is None else self.end
         if not 0 <= self.start < end or (self.anchor is not None and self.anchor < 0):
             msg = (
