@@ -26,7 +26,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 expect = playwright.expect
-expect.set_options(timeout=120_000)  # no test is about how fast it is
+expect.set_options(timeout=60_000)  # no test is about how fast it is
 Open = Callable[..., playwright.Page]
 
 
@@ -49,7 +49,9 @@ def address(tmp_path_factory: pytest.TempPathFactory, engine: Speech2Face) -> It
 @pytest.fixture(scope="module")
 def browser() -> Iterator[playwright.Browser]:
     with playwright.sync_playwright() as started:
-        running = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        flags = ["--no-sandbox", "--use-fake-ui-for-media-stream"]
+        flags += ["--use-fake-device-for-media-stream"]  # it beeps
+        running = started.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield running
         running.close()
 
@@ -70,6 +72,9 @@ def page(browser: playwright.Browser, address: str) -> Iterator[Open]:
             context.add_init_script("localStorage.setItem('speech2face.consent', 'yes')")
         opened = context.new_page()
         opened.on("pageerror", lambda error: faults.append(str(error)))
+        opened.on(
+            "websocket", lambda made: None if "127.0.0.1" in made.url else faults.append(made.url)
+        )
         opened.on(
             "request", lambda asked: None if asked.url.startswith((address, "blob:", "data:"))
             else faults.append(asked.url),
@@ -107,7 +112,10 @@ def test_from_two_files_to_a_video(page: Open, portrait: Path, speech: Path, tmp
         "--preview 75 -o person_speech_0.8.mp4"
     ))  # fmt: skip
     size = "() => { const v = document.getElementById('video'); return [v.videoWidth, v.error] }"
-    here.wait_for_function("document.getElementById('video').readyState >= 2")
+    here.evaluate("""() => new Promise((done) => {
+        const video = document.getElementById('video');
+        if (video.readyState >= 2) done(); else video.addEventListener('loadeddata', () => done());
+    })""")
     assert here.evaluate(size) == [360, None]
     with here.expect_download() as saving:
         here.click("#download")
@@ -204,7 +212,7 @@ def test_everybody_can_use_it(page: Open, width: int, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     here = page(width, scheme, agreed=False)
 
-    for tab in ("animate", "dub", "reenact"):
+    for tab in ("animate", "dub", "reenact", "live"):
         here.click(f"#tab-{tab}")
         here.click("summary")
         found = axe.run(here)
@@ -233,3 +241,24 @@ def test_the_portrait_follows_the_settings_at_once(page: Open, portrait: Path) -
     expect(here.locator("#picture")).to_have_attribute("src", re.compile("^blob:"))
     here.click("#reset")
     expect(here.locator("#picture")).to_have_attribute("src", re.compile("^data:"))
+
+
+def test_a_portrait_says_what_the_microphone_hears(page: Open, portrait: Path) -> None:
+    here = page()
+    here.click("#tab-live")
+    here.set_input_files("#file-portrait", portrait)
+    here.wait_for_selector(".face", state="attached")
+
+    here.click("#make")
+    live = here.locator("#live")
+    expect(live).to_have_attribute("data-frame", re.compile(r"^([2-9]\d|\d{3,})$"))
+    shown = "document.getElementById('live').toDataURL()"
+    before = here.evaluate(shown)
+    here.locator("input[value=surprised]").check(force=True)
+    expect(live).to_have_attribute("data-frame", re.compile(r"^([6-9]\d|\d{3,})$"))
+
+    assert here.evaluate(shown) != before
+    assert here.evaluate("document.getElementById('live').width") == 256
+    here.click("#cancel")
+    expect(here.locator("#live")).to_be_hidden()
+    expect(here.locator("#portrait")).to_be_visible()

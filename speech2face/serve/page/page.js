@@ -68,6 +68,8 @@ const FACES = {
   contempt: ["M8.7 10v.8M15.3 10v.8", "M8.5 16.3q4 .2 7.3-2.6", "M6.5 7.3h3.2M14.5 6.4l3-.9"],
 };
 
+about.tasks.live = { files: ["portrait"], settings: about.tasks.animate.settings };
+
 const slider = (name, max, step = 0.05, min = 0) => ({ kind: "slider", name, min, max, step });
 const choice = (name, options) => ({ kind: "choice", name, options });
 const select = (name, options) => ({ kind: "select", name, options });
@@ -84,6 +86,10 @@ const CONTROLS = {
      choice("full", ["true", "false"]), select("size", SIZES), GENERATOR,
      select("fps", ["24", "25", "29.97", "30", "50", "60"]), { kind: "number", name: "seed" }],
   ],
+  live: [
+    [EMOTION, slider("liveliness", STRENGTH), slider("pose_strength", STRENGTH), { kind: "gaze", name: "gaze" }],
+    [choice("pose", ["natural", "still"]), choice("blink", ["natural", "off"])],
+  ],
   dub: [
     [slider("strength", STRENGTH), EMOTION, select("sync_mode", ["freeze", "cut", "loop", "bounce", "stretch"])],
     [{ kind: "switch", name: "keep_mouth_when_silent" }, select("mix_original", ["", "-24", "-18", "-12"]),
@@ -96,6 +102,8 @@ const CONTROLS = {
 };
 const PREVIEW_SECONDS = 3;
 const LOOKS = { emotion: 1, gaze: 1 }; // what shows in a single frame
+const STEERED = ["emotion", "gaze", "pose", "blink", "pose_strength", "liveliness"];
+const LOOKED_AT = ["animate", "live"];
 
 // ---------------------------------------------------------------- what has been chosen
 
@@ -105,7 +113,8 @@ let shown = null; // the job whose result is on the stage
 let pictureRun = 0; // counts portraits, so that a late answer about an earlier one is dropped
 const files = {}; // by role
 const portrait = { faces: [], face: 1, url: "", look: "" };
-const words = { animate: {}, dub: {}, reenact: {} }; // what differs from the usual
+let conversation = null; // the live session: {socket, stop}
+const words = { animate: {}, dub: {}, reenact: {}, live: {} }; // what differs from the usual
 
 const declared = (name) => about.tasks[task].settings[name];
 const usual = (name) => String(declared(name).default ?? "");
@@ -115,7 +124,8 @@ function set(name, value) {
   if (String(value) === usual(name)) delete words[task][name];
   else words[task][name] = String(value);
   $("reset").hidden = Object.keys(words[task]).length === 0;
-  if (name in LOOKS) lookAgain();
+  if (conversation) steer();
+  else if (name in LOOKS) lookAgain();
 }
 
 const ask = () => {
@@ -332,8 +342,8 @@ async function look(file) {
 let drawingLook = false;
 let wantedLook = null; // what was asked for meanwhile
 async function lookAgain() {
-  if (task !== "animate" || !portrait.look || running) return;
-  const chosen = Object.entries(words.animate).filter(([name]) => name in LOOKS);
+  if (!LOOKED_AT.includes(task) || !portrait.look || running || conversation) return;
+  const chosen = Object.entries(words[task]).filter(([name]) => name in LOOKS);
   const plain = chosen.every(([name, value]) => name !== "emotion" && !value.includes(","));
   if (portrait.faces.length > 1) chosen.push(["face_select", portrait.face]);
   wantedLook = plain ? "" : `${portrait.look}?${new URLSearchParams(chosen)}`;
@@ -434,14 +444,14 @@ function view(job) {
   if (!result) $("video").pause();
   $("source").hidden = result || task !== "dub" || !source;
   if (result || task !== "dub") $("source").pause();
-  $("portrait").hidden = result || task === "dub" || !source;
+  $("portrait").hidden = result || task === "dub" || !source || !$("live").hidden;
   $("empty").hidden = result || Boolean(source);
   if (task === "dub" && source && $("source").dataset.name !== source.name + source.size) {
     $("source").src = newUrl("video", source);
     $("source").dataset.name = source.name + source.size;
   }
   if (!result && source && task !== "dub") {
-    const picture = (task === "animate" && portrait.shown) || portrait.url;
+    const picture = (LOOKED_AT.includes(task) && portrait.shown) || portrait.url;
     if ($("picture").src !== picture) $("picture").src = picture;
     $("picture").alt = `${t("role.portrait")}: ${files.portrait.name}`;
     drawFaces();
@@ -457,6 +467,7 @@ $("view-source").onclick = () => view(null);
 $("view-result").onclick = () => view(shown);
 
 function setTask(name, focus = false) {
+  conversation?.stop();
   task = name;
   for (const tab of $("tabs").children) {
     const here = tab.dataset.task === name;
@@ -471,12 +482,14 @@ function setTask(name, focus = false) {
   document.title = `${t(name)} · speech2face`;
   shown = null;
   complain("");
-  drawCards(); drawControls(); view(null);
+  $("preview").hidden = name === "live";
+  $("make").textContent = t(name === "live" ? "liveStart" : "make");
+  drawCards(); drawControls(); view(null); lookAgain();
 }
 for (const tab of $("tabs").children) tab.onclick = () => setTask(tab.dataset.task);
 $("tabs").onkeydown = (event) => {
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  const names = Object.keys(CONTROLS);
+  const names = [...$("tabs").children].map((tab) => tab.dataset.task);
   if (step) setTask(names[(names.indexOf(task) + step + names.length) % names.length], true);
 };
 
@@ -512,6 +525,7 @@ async function make(preview) {
     return;
   }
   $("consent").hidden = true;
+  if (task === "live") { converse(); return; }
   const form = new FormData();
   for (const role of ask()) if (files[role]) form.append(role, files[role]);
   for (const [name, value] of Object.entries(words[task])) form.append(name, value);
@@ -536,6 +550,8 @@ function working(text, progress = null) {
   $("work").hidden = !busy;
   $("actions").hidden = busy;
   $("frame").classList.toggle("busy", busy);
+  $("cancel").textContent = t(task === "live" ? "liveStop" : "cancel");
+  $("progress").hidden = task === "live";
   if (!busy) return;
   const counted = progress && progress.total > 0;
   const left = counted && progress.left !== null ? ` · ${t("left", { time: duration(progress.left) })}` : "";
@@ -567,6 +583,7 @@ function follow(id) {
 }
 
 $("cancel").onclick = async () => {
+  conversation?.stop();
   if (!running) return;
   const { id, events } = running;
   events.close();
@@ -624,6 +641,73 @@ $("copy").onclick = async () => {
   $("copy").textContent = t("copied");
   say(t("copied"));
 };
+
+// ---------------------------------------------------------------- live: a microphone in, a face out
+
+const steer = () =>
+  conversation.socket.send(JSON.stringify({ steer: Object.fromEntries(STEERED.map((name) => [name, word(name)])) }));
+
+async function converse() {
+  working(t("liveBegin"));
+  let stream, context;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    context = new AudioContext();
+  } catch (error) {
+    working("");
+    complain(t("noMicrophone", { reason: error.message }));
+    return;
+  }
+  const socket = new WebSocket(`${location.origin.replace("http", "ws")}/v1/live`);
+  socket.binaryType = "arraybuffer";
+  const stop = (why = "") => {
+    socket.onclose = null;
+    socket.close();
+    for (const track of stream.getTracks()) track.stop();
+    context.close();
+    conversation = null;
+    $("live").hidden = true;
+    $("frame").classList.remove("on-air");
+    working("");
+    view(null);
+    complain(why);
+    say(t("liveEnd"));
+  };
+  conversation = { socket, stop };
+  const hearing = context.createScriptProcessor(1024, 1, 1);
+  hearing.onaudioprocess = ({ inputBuffer }) => {
+    const samples = inputBuffer.getChannelData(0);
+    if (socket.readyState === WebSocket.OPEN)
+      socket.send(Int16Array.from(samples, (sample) => 32767 * Math.max(-1, Math.min(1, sample))));
+  };
+  const chosen = portrait.faces.length > 1 ? { face_select: portrait.face } : {};
+  socket.onopen = () => {
+    socket.send(JSON.stringify({ rate: context.sampleRate, ...words.live, ...chosen }));
+    socket.send(files.portrait);
+  };
+  let started, fps, last = -1;
+  socket.onmessage = async ({ data }) => {
+    if (typeof data === "string") {
+      const told = JSON.parse(data);
+      if (told.message) { stop(told.message); return; }
+      [$("live").width, $("live").height, fps] = [told.width, told.height, told.fps];
+      started = performance.now();
+      context.createMediaStreamSource(stream).connect(hearing).connect(context.destination); // which stays silent
+      return;
+    }
+    const head = new DataView(data);
+    const [number, sound] = [head.getUint32(0, true), head.getUint32(4, true)];
+    const picture = await createImageBitmap(new Blob([new Uint8Array(data, 8 + sound)], { type: "image/jpeg" }));
+    if (number <= last || !conversation) return;
+    last = number;
+    $("live").getContext("2d").drawImage(picture, 0, 0);
+    $("live").dataset.frame = number;
+    if ($("live").hidden) { $("live").hidden = false; $("frame").classList.add("on-air"); view(null); }
+    const lag = (performance.now() - started) / 1000 - number / fps;
+    if (number % 10 === 0) working(t("liveLag", { seconds: lag.toFixed(1) }));
+  };
+  socket.onclose = () => stop(t("busyElse"));
+}
 
 // ---------------------------------------------------------------- this session
 
