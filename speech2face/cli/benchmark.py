@@ -37,6 +37,14 @@ def benchmark(
             "first frame, interruption, memory.",
         ),
     ] = False,
+    videos: Annotated[
+        bool,
+        typer.Option(
+            "--videos",
+            help="Instead: dub a video, and lead PORTRAIT by it; it is made of PORTRAIT and AUDIO "
+            "first. Milliseconds a frame, tracking included.",
+        ),
+    ] = False,
     frames: Annotated[int, typer.Option(help="With --steps: frames at once.", min=1)] = 1,
     seconds: Annotated[float, typer.Option(help="The sound is repeated up to this length.")] = 60.0,
     runs: Annotated[int, typer.Option(help="How often; each run has its own table.", min=1)] = 1,
@@ -64,6 +72,12 @@ def benchmark(
     calibrate_at_first_use(settings.generator, devices.resolve(device), options.ProgressKind.NONE)
     if live:
         _show(_live(portrait, audio, settings, device, seconds), as_json=as_json)
+        return
+    if videos:
+        from speech2face.jobs.video_benchmark import benchmark_videos
+
+        for run in benchmark_videos(portrait, audio, settings, device=device, seconds=seconds):
+            _show(run, as_json=as_json)
         return
     for run in measure(portrait, audio, settings, device=device, seconds=seconds, runs=runs):
         _show({"imports": imports, **run}, as_json=as_json)

@@ -47,7 +47,7 @@ def benchmark(
     with tempfile.TemporaryDirectory() as folder:
         sound, output = Path(folder) / "sound.wav", Path(folder) / "video.mp4"
         check(portrait, audio, None, settings, generator=settings.generator)
-        _repeat(open_sound(audio), length, sound)
+        repeated(open_sound(audio), length, sound)
         for _ in range(runs):
             clock = Clock()
             job = check(portrait, sound, output, settings, overwrite=True)
@@ -60,7 +60,7 @@ def benchmark(
             yield {**hardware(device), **_result(clock, job, len(output.read_bytes()))}
 
 
-def _repeat(sound: Sound, seconds: Fraction, path: Path) -> None:
+def repeated(sound: Sound, seconds: Fraction, path: Path) -> None:
     """Write a sound as often as it takes to fill a time, as WAV."""
     left = round(seconds * sound.rate)
     with soundfile.SoundFile(path, "w", sound.rate, sound.channels, "PCM_16") as file:
