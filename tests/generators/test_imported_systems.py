@@ -116,6 +116,8 @@ def test_a_file_that_is_not_whole_is_refused_by_name(system: Published, folder: 
         lambda all_of_it: all_of_it[theirs].pop(key), f"lacks 1 of .*{key.removeprefix('module.')}"
     )
     refused(lambda all_of_it: all_of_it[theirs].update({key: torch.zeros(2, 2)}), "has the shape")
+    broken = torch.full_like(saved[theirs][key], torch.nan)
+    refused(lambda all_of_it: all_of_it[theirs].update({key: broken}), "not finite")
     path.write_bytes(path.read_bytes()[:900])
     with pytest.raises(WeightsError, match="fetch it again"):
         registry.convert([path])

@@ -162,7 +162,7 @@ def _fit(
     """Bring every network's tensors into the form that its module loads strictly.
 
     Raises:
-        WeightsError: Tensors are missing or have another shape.
+        WeightsError: Tensors are missing, have another shape, or hold numbers that are none.
     """
     tensors: dict[str, Tensor] = {}
     notes: list[str] = []
@@ -182,6 +182,12 @@ def _fit(
                 msg = (
                     f"{named}: {network}.{name} has the shape {tuple(found.shape)}, expected "
                     f"{tuple(tensor.shape)}; only the published sizes can be imported"
+                )
+                raise WeightsError(msg)
+            if not torch.isfinite(found).all():
+                msg = (
+                    f"{named}: {network}.{name} holds numbers that are not finite; expected "
+                    "weights of a finished training; fetch the file again, or another one"
                 )
                 raise WeightsError(msg)
             tensors[f"{network}.{name}"] = found.to(tensor.dtype)
