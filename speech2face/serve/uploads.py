@@ -1,12 +1,15 @@
 """What clients send: files and words of a form, counted, checked by content, and named by us."""
 
+import asyncio
 import shutil
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
+from anyio.to_thread import run_sync
 from PIL import Image, UnidentifiedImageError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -17,6 +20,8 @@ from speech2face.serve.tasks import DATA, PICTURE
 
 _MOST_FIELDS = 64
 _LONGEST_WORD = 4096
+_LONGEST_SECONDS = 900.0
+"""Time that a form may take to arrive: whoever stops in the middle makes room for others."""
 _LONGEST_NAME = 100
 _LARGEST_DATA = 100_000_000
 """Bytes of a timeline, or of weights."""
@@ -58,15 +63,22 @@ async def read_form(
         msg = "the request is no form; expected multipart/form-data with files and settings"
         raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, msg)
     form = Form(folder)
-    async with request.form(
-        max_files=len(roles), max_fields=_MOST_FIELDS, max_part_size=_LONGEST_WORD
-    ) as parts:
+    async with AsyncExitStack() as opened:
+        try:
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                arriving = request.form(
+                    max_files=len(roles), max_fields=_MOST_FIELDS, max_part_size=_LONGEST_WORD
+                )
+                parts = await opened.enter_async_context(arriving)
+        except TimeoutError as error:
+            msg = f"the form took more than {_LONGEST_SECONDS:g} s to arrive; send it again"
+            raise Refusal(HTTPStatus.REQUEST_TIMEOUT, msg) from error
         for name, value in parts.multi_items():
             if name in form.files or name in form.words:
                 msg = f"the form has {_harmless(name)!r} twice; expected it once"
                 raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, msg)
             if isinstance(value, UploadFile):
-                _save(form, name, value, roles, limits)
+                await run_sync(_save, form, name, value, roles, limits)
             else:
                 form.words[name] = value
     return form

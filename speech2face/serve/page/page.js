@@ -433,7 +433,7 @@ async function startRecording() {
 // ---------------------------------------------------------------- the stage
 
 function hint(text) { $("hint").textContent = text; $("hint").hidden = !text; }
-function complain(text) { $("alert").textContent = text; $("alert").hidden = !text; }
+function complain(text) { $("alert").textContent = text.charAt(0).toUpperCase() + text.slice(1); $("alert").hidden = !text; }
 
 /** Show a job's result, or (null) what it is made from. */
 function view(job) {
