@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from speech2face.face.paste import PasteBack
-from speech2face.face.view import View, _cut
+from speech2face.face.view import View, cut_square
 from speech2face.types import Face
 
 
@@ -24,7 +24,7 @@ def portrait(scale: float = 1.0, size: int = 128, roll: float = 0.0, shape=(300,
     if scale == 1 and roll == 0:
         to_crop = np.array([[1, 0, -40], [0, 1, -30.0]])
     face = Face(mesh=np.zeros((478, 3), np.float32), box=np.zeros(4, np.float32), score=1.0)
-    crop = _cut(image, to_crop, size)
+    crop = cut_square(image, to_crop, size)
     return View(image=image, face=face, crop=crop, to_crop=to_crop.astype(np.float32))
 
 

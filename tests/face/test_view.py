@@ -8,7 +8,7 @@ from speech2face.face.normalize import Head
 from speech2face.face.paste import PasteBack
 from speech2face.face.rig import load_rig
 from speech2face.face.track import FaceTracker
-from speech2face.face.view import _cut, _square, cut_view, moved_inside
+from speech2face.face.view import cut_square, cut_view, moved_inside, square_around
 from speech2face.geometry import rotation_matrix
 from speech2face.types import Face
 
@@ -76,7 +76,7 @@ def test_a_good_face_passes_in_silence() -> None:
 def test_the_square_holds_the_head_with_room_around(size: int | None, pose) -> None:
     mesh = face(300, 260, 100, pose).mesh
 
-    to_crop, side = _square(mesh, size)
+    to_crop, side = square_around(mesh, size)
 
     seen = mesh[:, :2] @ to_crop[:, :2].T + to_crop[:, 2]
     assert side == (size or side)
@@ -89,9 +89,9 @@ def test_the_square_holds_the_head_with_room_around(size: int | None, pose) -> N
 
 def test_a_level_crop_at_the_pictures_resolution_holds_its_very_pixels() -> None:
     image = np.random.default_rng(0).integers(0, 256, (600, 600, 3), np.uint8)
-    to_crop, side = _square(face(300.3, 280.7, 100, (0, 0, 8)).mesh, None)
+    to_crop, side = square_around(face(300.3, 280.7, 100, (0, 0, 8)).mesh, None)
 
-    crop = _cut(image, to_crop, side)
+    crop = cut_square(image, to_crop, side)
 
     x, y = (-to_crop[:, 2]).astype(int)
     np.testing.assert_array_equal(crop, image[y : y + side, x : x + side])
@@ -100,14 +100,14 @@ def test_a_level_crop_at_the_pictures_resolution_holds_its_very_pixels() -> None
 def test_a_tilted_head_stands_upright_in_its_crop() -> None:
     mesh = face(300, 300, 100, (0, 0, 35)).mesh
 
-    to_crop, _ = _square(mesh, 256)
+    to_crop, _ = square_around(mesh, 256)
 
     corners = mesh[[33, 263], :2] @ to_crop[:, :2].T + to_crop[:, 2]
     assert corners[0, 1] == pytest.approx(corners[1, 1], abs=0.01)
 
 
 def test_a_large_face_is_shown_at_512() -> None:
-    _, side = _square(face(900, 900, 500).mesh, None)
+    _, side = square_around(face(900, 900, 500).mesh, None)
 
     assert side == 512
 
@@ -115,16 +115,16 @@ def test_a_large_face_is_shown_at_512() -> None:
 def test_a_reduced_crop_has_no_moire() -> None:
     stripes = np.zeros((1600, 1600, 3), np.uint8)
     stripes[::2] = 200
-    to_crop, side = _square(face(800, 800, 400).mesh, 256)
+    to_crop, side = square_around(face(800, 800, 400).mesh, 256)
 
-    assert _cut(stripes, to_crop, side).std() < 3
+    assert cut_square(stripes, to_crop, side).std() < 3
 
 
 def test_beyond_the_picture_its_edge_goes_on() -> None:
     image = np.full((200, 200, 3), 70, np.uint8)
-    to_crop, side = _square(face(20, 100, 80).mesh, None)
+    to_crop, side = square_around(face(20, 100, 80).mesh, None)
 
-    assert (_cut(image, to_crop, side) == 70).all()
+    assert (cut_square(image, to_crop, side) == 70).all()
 
 
 def noise(height: int, width: int) -> np.ndarray:
