@@ -101,6 +101,7 @@ const CONTROLS = {
   ],
 };
 const PREVIEW_SECONDS = 3;
+const MOST_LAG = 2.5; // seconds
 const LOOKS = { emotion: 1, gaze: 1 }; // what shows in a single frame
 const STEERED = ["emotion", "gaze", "pose", "blink", "pose_strength", "liveliness"];
 const LOOKED_AT = ["animate", "live"];
@@ -433,7 +434,7 @@ async function startRecording() {
 // ---------------------------------------------------------------- the stage
 
 function hint(text) { $("hint").textContent = text; $("hint").hidden = !text; }
-function complain(text) { $("alert").textContent = text.charAt(0).toUpperCase() + text.slice(1); $("alert").hidden = !text; }
+function complain(text) { $("alert").textContent = text; $("alert").hidden = !text; }
 
 /** Show a job's result, or (null) what it is made from. */
 function view(job) {
@@ -675,23 +676,27 @@ async function converse() {
   };
   conversation = { socket, stop };
   const hearing = context.createScriptProcessor(1024, 1, 1);
+  let fps, last = -1;
+  let sent = 0; // samples
+  let late = false; // where the machine does not keep pace, sound is left out instead of waiting ever longer
+  const lag = () => sent / context.sampleRate - (last + 1) / fps;
   hearing.onaudioprocess = ({ inputBuffer }) => {
     const samples = inputBuffer.getChannelData(0);
-    if (socket.readyState === WebSocket.OPEN)
-      socket.send(Int16Array.from(samples, (sample) => 32767 * Math.max(-1, Math.min(1, sample))));
+    late = lag() > (late ? 1 : MOST_LAG);
+    if (socket.readyState !== WebSocket.OPEN || late) return;
+    sent += samples.length;
+    socket.send(Int16Array.from(samples, (sample) => 32767 * Math.max(-1, Math.min(1, sample))));
   };
   const chosen = portrait.faces.length > 1 ? { face_select: portrait.face } : {};
   socket.onopen = () => {
     socket.send(JSON.stringify({ rate: context.sampleRate, ...words.live, ...chosen }));
     socket.send(files.portrait);
   };
-  let started, fps, last = -1;
   socket.onmessage = async ({ data }) => {
     if (typeof data === "string") {
       const told = JSON.parse(data);
       if (told.message) { stop(told.message); return; }
       [$("live").width, $("live").height, fps] = [told.width, told.height, told.fps];
-      started = performance.now();
       context.createMediaStreamSource(stream).connect(hearing).connect(context.destination); // which stays silent
       return;
     }
@@ -703,8 +708,7 @@ async function converse() {
     $("live").getContext("2d").drawImage(picture, 0, 0);
     $("live").dataset.frame = number;
     if ($("live").hidden) { $("live").hidden = false; $("frame").classList.add("on-air"); view(null); }
-    const lag = (performance.now() - started) / 1000 - number / fps;
-    if (number % 10 === 0) working(t("liveLag", { seconds: lag.toFixed(1) }));
+    if (number % 10 === 0) working(t(late ? "liveLate" : "liveLag", { seconds: lag().toFixed(1) }));
   };
   socket.onclose = () => stop(t("busyElse"));
 }
