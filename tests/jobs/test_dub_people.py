@@ -1,6 +1,7 @@
 """Dubbing videos of several people, of people who turn away, and videos that lie on their side."""
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from clips import ffmpeg
-from talking import EXAMPLES, talking_video
+from talking import EXAMPLES, mouth_openings, talking_video
 
 from speech2face.errors import InputError, NoFaceError, Speech2FaceWarning
 from speech2face.face.normalize import Head
@@ -18,9 +19,11 @@ from speech2face.geometry import rotation_matrix
 from speech2face.jobs.animate import Speech2Face
 from speech2face.jobs.clip import silent
 from speech2face.jobs.dub.job import DubJob, check_dub, prepare_dub
+from speech2face.jobs.dub.mouth import OwnMouths
 from speech2face.jobs.dub.settings import DubSettings
 from speech2face.jobs.group.frames import GroupClip
 from speech2face.media.video.video import VideoReader
+from speech2face.sources.tracks import track_face
 from speech2face.types import Face
 
 SIDE = 192
@@ -197,3 +200,14 @@ def test_a_face_that_turns_away_is_left_alone(engine: Speech2Face, one: Path, vo
     changed = changes(one, list(dubbed), slice(None)) > 0
     assert changed[:5].all()
     assert not changed[8:].any()
+
+
+def test_a_shot_is_laid_out_by_its_most_closed_lips(one: Path, tracker: FaceTracker) -> None:
+    frames = list(VideoReader(one))
+    own = OwnMouths(track_face(frames, tracker), load_rig(), Fraction(25))
+    openings = mouth_openings(tracker, frames)
+
+    calmest = own.calmest(np.arange(len(frames)))
+
+    assert openings[calmest] < np.percentile(openings, 20)
+    assert own.calmest(np.array([3])) == 3

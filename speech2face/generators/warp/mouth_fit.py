@@ -34,6 +34,9 @@ _COLOURFUL = 0.22
 """Saturation of skin in a colour photograph; in a monochrome one the mouth loses its colour too."""
 _THREAD = 0.004
 """Over the crop's side: how far the edge of a lip may lie from where it was tracked."""
+_LEAST_THREAD = 2
+"""Pixels of it at least: in a small crop the edge itself is as wide, and dots of teeth and throat
+would stay along closed lips."""
 _AROUND = 16
 """Pixels around what is painted over that can matter to it: several times the brush."""
 
@@ -130,7 +133,7 @@ def paint_lips(
         crop: The resting crop.
         hole: Where it shows the inside of the mouth, 0 to 1.
     """
-    reach = max(1, round(_THREAD * len(crop)))
+    reach = max(_LEAST_THREAD, round(_THREAD * len(crop)))
     mask = cv2.dilate((hole > 0).astype(np.uint8), np.ones((2 * reach + 1, 1), np.uint8))
     left, top, width, height = cv2.boundingRect(mask)
     rows = slice(max(0, top - _AROUND), top + height + _AROUND)

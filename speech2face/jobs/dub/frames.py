@@ -182,10 +182,11 @@ class _Actor:
         )  # fmt: skip
 
     def _kept_views(self, shot: int) -> list[View]:
-        """Cut the first view of a shot, and those that show best what is in its mouth."""
+        """Cut the view of a shot that all others are laid out by, and those with open mouths."""
         person = self.person
         rows = np.flatnonzero((person.track.shots == shot) & (person.mouth.own.share > 0))
-        numbers = np.r_[rows[:1], person.mouth.own.open(rows, person.track)]
+        own = person.mouth.own
+        numbers = np.r_[own.calmest(rows), own.open(rows, person.track)]
         images = (next(in_order(self._video, numbers[:1])), *in_order(self._video, numbers[1:]))
         return [
             person.squares.view(number, image, person.track)

@@ -73,6 +73,17 @@ class OwnMouths:
         unit = float(np.median(self._unit[numbers]))
         return Mouths(own=self._own[numbers], rest=self._rest[numbers], unit=unit)
 
+    def calmest(self, numbers: Int[np.ndarray, " some"]) -> int:
+        """Return the frame with the lips closed most: by it the others are laid out.
+
+        By one with a mouth wide open, closed lips would lie in folds (seen: a lower lip that
+        bunches wherever the first frame of a shot showed an open mouth).
+
+        Args:
+            numbers: Of the frames to choose from.
+        """
+        return int(numbers[np.argmin(landmarks.mouth_opening(self._own[numbers]))])
+
     def open(self, numbers: Int[np.ndarray, " some"], track: FaceTrack) -> Int[np.ndarray, " few"]:
         """Choose a few frames that show the inside of the mouth, differently far open, in order.
 
