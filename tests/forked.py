@@ -178,6 +178,9 @@ def _become(asked: dict[str, Any], streams: list[int]) -> list[str]:
         os.close(one)
     sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    for one in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
+        signal.signal(one, signal.SIG_DFL)  # however the tests themselves were started
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ |= asked["environment"]
     os.chdir(asked["cwd"])
     if asked["largest_file"] is not None:
