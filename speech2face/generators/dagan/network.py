@@ -4,6 +4,7 @@ Source: Hong et al., "Depth-Aware Generative Adversarial Network for Talking Hea
 (CVPR 2022, arXiv 2203.06605). Names, sizes and conventions are those of its public weights.
 """
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import torch
@@ -67,15 +68,12 @@ def attention(
     return torch.softmax(torch.einsum("bqi,bqj->bij", queries, keys), 2)
 
 
-class _DepthAware(WarpingNetwork):
+class _DepthAware(WarpingNetwork, ABC):
     """What both generators have beside a first-order model: the way of depth."""
 
-    src_first: SameBlock
-    src_down_blocks: nn.ModuleList
-    AttnModule: CrossAttention
-
-    def see_depth(self, config: DaganConfig) -> None:
-        """Build the way of depth."""
+    def __init__(self, config: DaganConfig) -> None:
+        """Build the network with random weights."""
+        super().__init__(config)
         full, half, quarter = config.widths
         self.src_first = SameBlock(1, full, 7)
         self.src_down_blocks = nn.ModuleList([DownBlock(full, half), DownBlock(half, quarter)])
@@ -107,18 +105,14 @@ class _DepthAware(WarpingNetwork):
         attended = self.AttnModule(encoded.query, self.warp(encoded.features, motion))
         return self.draw(attended, encoded.image, motion)
 
+    @abstractmethod
     def draw(
         self,
         features: Float[Tensor, "b c h w"],
         image: Float[Tensor, "one_or_b 3 h4 w4"],
         motion: Motion,
     ) -> Float[Tensor, "b 3 h4 w4"]:
-        """Draw pictures from attended features.
-
-        Raises:
-            NotImplementedError: This is no generator by itself.
-        """
-        raise NotImplementedError
+        """Draw pictures from attended features."""
 
     def forward(
         self,
@@ -133,11 +127,6 @@ class _DepthAware(WarpingNetwork):
 
 class DepthAwareGenerator(_DepthAware, DrawingNetwork):
     """Draw as a first-order model does."""
-
-    def __init__(self, config: DaganConfig) -> None:
-        """Build the network with random weights."""
-        super().__init__(config)
-        self.see_depth(config)
 
     def draw(
         self,
@@ -168,7 +157,6 @@ class SpadeDepthAwareGenerator(_DepthAware):
     def __init__(self, config: DaganConfig) -> None:
         """Build the network with random weights."""
         super().__init__(config)
-        self.see_depth(config)
         self.decoder = _LabelledDecoder(config)
 
     def draw(
