@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
-from typing import Protocol, runtime_checkable
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -39,6 +39,7 @@ _AT_REST = 10
 """Percentile of the opening of the lips up to which a face in a file is at rest."""
 
 Ended = Callable[[int], None]
+Track = TypeVar("Track", LandmarkTrack, LatentTrack)
 
 
 @runtime_checkable
@@ -209,11 +210,11 @@ class PictureLeader:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LandmarksLeader:
-    """Landmarks in a file, of whatever face: how they move from rest is how the portrait moves."""
+class _FileLeader(Generic[Track]):
+    """What was computed for each frame, in a file."""
 
     source: Opened
-    track: LandmarkTrack
+    track: Track
 
     @property
     def fps(self) -> Fraction:
@@ -224,6 +225,11 @@ class LandmarksLeader:
     def frames(self) -> int:
         """How many frames there are."""
         return len(self.track)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandmarksLeader(_FileLeader[LandmarkTrack]):
+    """Landmarks in a file, of whatever face: how they move from rest is how the portrait moves."""
 
     def motion(
         self, part: range, view: View, settings: ReenactSettings, tracker: FaceTracker, ended: Ended
@@ -240,21 +246,8 @@ class LandmarksLeader:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatentsLeader:
+class LatentsLeader(_FileLeader[LatentTrack]):
     """Latents of the warp generator in a file: they are motion already."""
-
-    source: Opened
-    track: LatentTrack
-
-    @property
-    def fps(self) -> Fraction:
-        """Their rate."""
-        return self.track.fps
-
-    @property
-    def frames(self) -> int:
-        """How many frames there are."""
-        return len(self.track)
 
     def motion(
         self, part: range, view: View, settings: ReenactSettings, tracker: FaceTracker, ended: Ended
